@@ -1,0 +1,3 @@
+//! leash serves leads and customers of pet-care businesses over gRPC.
+
+pub mod pb;
