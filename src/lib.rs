@@ -1,3 +1,8 @@
 //! leash serves leads and customers of pet-care businesses over gRPC.
+//!
+//! Imports point downward only: `main -> cli -> app -> grpc -> repository -> domain -> error`. `pb` is imported by `grpc`
+//! alone, `sea_orm` by `repository` alone, `tonic` by `grpc` and `app` alone.
 
+pub mod domain;
+pub mod error;
 pub mod pb;

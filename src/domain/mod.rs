@@ -1,0 +1,43 @@
+//! What the service talks about: validated inputs, value types and the rules between them. No I/O.
+
+pub mod api_key;
+pub mod compliance;
+pub mod contact;
+pub mod custom_field;
+pub mod customer;
+pub mod id;
+pub mod lead;
+pub mod page;
+pub mod pet;
+pub mod scope;
+pub mod setting;
+pub mod setting_file;
+pub mod text;
+mod wire_enum;
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+
+/// A moment in UTC. Columns hold microseconds; values inside JSON columns keep nanoseconds.
+pub type Timestamp = DateTime<Utc>;
+
+/// Who writes, and when: what ends up in `created_by`, `last_updated_by` and the times beside them.
+#[derive(Debug, Clone)]
+pub struct Stamp {
+    pub actor: String,
+    pub time: Timestamp,
+}
+
+impl Stamp {
+    pub fn now(actor: impl Into<String>) -> Self {
+        Self {
+            actor: actor.into(),
+            time: to_microseconds(Utc::now()),
+        }
+    }
+}
+
+/// `time` as both databases keep it. Rounding twice changes nothing.
+pub fn to_microseconds(time: Timestamp) -> Timestamp {
+    time.duration_trunc(TimeDelta::microseconds(1))
+        .unwrap_or(time)
+}

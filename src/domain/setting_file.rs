@@ -1,0 +1,429 @@
+//! A company's settings as a file: what `leash settings apply` reads and `leash settings export` writes.
+
+use std::collections::HashSet;
+
+use chrono::DateTime;
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+use super::custom_field::{
+    Association, CustomField, FieldOption, FieldSource, FieldType, FieldValue,
+};
+use super::id::Kind;
+use super::setting::{Entry, Settings, active};
+use super::text::{LONG_MAX, NAME_MAX};
+use crate::error::{Result, Violations};
+
+/// One company with everything set up for it, each list in display order.
+///
+/// Entries are matched with stored ones by their id; an entry without one by its name (a custom field by its code).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettingFile {
+    pub company: CompanyEntry,
+    #[serde(default)]
+    pub customer_tags: Vec<TagEntry>,
+    #[serde(default)]
+    pub referral_sources: Vec<NamedEntry>,
+    #[serde(default)]
+    pub life_cycles: Vec<LifeCycleEntry>,
+    #[serde(default)]
+    pub action_statuses: Vec<ActionStatusEntry>,
+    #[serde(default)]
+    pub custom_fields: Vec<FieldEntry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompanyEntry {
+    pub id: String,
+    pub name: String,
+    /// ISO 3166-1 alpha-2, for phone numbers without a country code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_region: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TagEntry {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    pub name: String,
+    /// Staff id. Left out: whoever applies the file, if the tag changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_updated_by: Option<String>,
+    /// Left out: now, if the tag changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_updated_time: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedEntry {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LifeCycleEntry {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    pub name: String,
+    /// Whether new leads that name no stage start here. At most one stage may.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub default: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionStatusEntry {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    pub name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub color: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldEntry {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    pub code: String,
+    pub label: String,
+    /// `LEAD` or `CUSTOMER`.
+    #[serde(with = "by_name")]
+    pub association: Association,
+    #[serde(with = "by_name")]
+    pub r#type: FieldType,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub required: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_value: Option<FieldValue>,
+    /// The choices of a SELECT or MULTI_SELECT field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<OptionEntry>,
+    /// Left out: `CUSTOM`.
+    #[serde(default = "custom", skip_serializing_if = "is_custom", with = "by_name")]
+    pub source: FieldSource,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub help_text: String,
+}
+
+/// A choice: `Grooming`, or `{value: grooming, label: Grooming}` where what is stored differs from what is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OptionEntry {
+    Same(String),
+    Labelled { value: String, label: String },
+}
+
+impl OptionEntry {
+    fn value(&self) -> &str {
+        match self {
+            Self::Same(value) | Self::Labelled { value, .. } => value,
+        }
+    }
+
+    fn label(&self) -> &str {
+        match self {
+            Self::Same(label) | Self::Labelled { label, .. } => label,
+        }
+    }
+}
+
+fn custom() -> FieldSource {
+    FieldSource::Custom
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_custom(source: &FieldSource) -> bool {
+    *source == FieldSource::Custom
+}
+
+/// An enum of the contract by its name on the wire.
+trait Named: Copy + 'static {
+    const ALL: &'static [Self];
+    fn name(self) -> &'static str;
+}
+
+macro_rules! named {
+    ($($type:ident),+) => {
+        $(impl Named for $type {
+            const ALL: &'static [Self] = $type::ALL;
+
+            fn name(self) -> &'static str {
+                self.name()
+            }
+        })+
+    };
+}
+named!(Association, FieldType, FieldSource);
+
+mod by_name {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::Named;
+
+    pub fn serialize<T: Named, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(value.name())
+    }
+
+    /// Every name but that of the unspecified value, which comes first.
+    pub fn deserialize<'de, T: Named, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        let given = String::deserialize(deserializer)?;
+        let choices = T::ALL.get(1..).unwrap_or_default();
+        choices
+            .iter()
+            .copied()
+            .find(|value| value.name() == given)
+            .ok_or_else(|| {
+                let names: Vec<_> = choices.iter().map(|value| value.name()).collect();
+                D::Error::custom(format!("{given:?} is not one of {}", names.join(", ")))
+            })
+    }
+}
+
+/// What entries of the lists have in common.
+pub trait FileEntry {
+    fn id(&self) -> Option<&str>;
+    /// What tells entries of a list apart where no id does.
+    fn label(&self) -> &str;
+}
+
+macro_rules! file_entry {
+    ($($type:ident by $label:ident),+) => {
+        $(impl FileEntry for $type {
+            fn id(&self) -> Option<&str> {
+                self.id.as_deref()
+            }
+
+            fn label(&self) -> &str {
+                &self.$label
+            }
+        })+
+    };
+}
+file_entry!(TagEntry by name, NamedEntry by name, LifeCycleEntry by name, ActionStatusEntry by name, FieldEntry by code);
+
+impl SettingFile {
+    /// Every rule that the file breaks, with the path of the entry.
+    pub fn validate(&self) -> Result<()> {
+        let mut violations = Violations::default();
+        let company = &self.company;
+        Kind::Company.check(&company.id, "company.id", &mut violations);
+        check_text(&company.name, "company.name", NAME_MAX, true, &mut violations);
+        if let Some(region) = &company.default_region
+            && region.parse::<rlibphonenumber::Region>().is_err()
+        {
+            violations.add(
+                "company.default_region",
+                "must be an ISO 3166-1 alpha-2 code, such as US",
+            );
+        }
+        check_entries(&self.customer_tags, "customer_tags", Kind::Tag, &mut violations);
+        check_entries(
+            &self.referral_sources,
+            "referral_sources",
+            Kind::ReferralSource,
+            &mut violations,
+        );
+        check_entries(&self.life_cycles, "life_cycles", Kind::LifeCycle, &mut violations);
+        check_entries(
+            &self.action_statuses,
+            "action_statuses",
+            Kind::ActionStatus,
+            &mut violations,
+        );
+        if self.life_cycles.iter().filter(|stage| stage.default).count() > 1 {
+            violations.add("life_cycles", "must have at most one default");
+        }
+        for (index, status) in self.action_statuses.iter().enumerate() {
+            let path = format!("action_statuses[{index}].color");
+            check_text(&status.color, &path, NAME_MAX, false, &mut violations);
+        }
+        self.check_fields(&mut violations);
+        violations.into_result(())
+    }
+
+    fn check_fields(&self, violations: &mut Violations) {
+        let mut codes = HashSet::new();
+        for (index, field) in self.custom_fields.iter().enumerate() {
+            let path = format!("custom_fields[{index}]");
+            check_id(field.id(), &format!("{path}.id"), Kind::CustomField, violations);
+            check_text(&field.code, &format!("{path}.code"), NAME_MAX, true, violations);
+            check_text(&field.label, &format!("{path}.label"), NAME_MAX, true, violations);
+            check_text(&field.help_text, &format!("{path}.help_text"), LONG_MAX, false, violations);
+            if !codes.insert((field.association, &field.code)) {
+                violations.add(format!("{path}.code"), "is there more than once");
+            }
+            let chooses = matches!(field.r#type, FieldType::Select | FieldType::MultiSelect);
+            if chooses == field.options.is_empty() {
+                let description = if chooses {
+                    "must not be empty for a field that chooses among them"
+                } else {
+                    "must be empty for a field that does not choose among them"
+                };
+                violations.add(format!("{path}.options"), description);
+            }
+            let mut values = HashSet::new();
+            for (position, option) in field.options.iter().enumerate() {
+                let path = format!("{path}.options[{position}]");
+                check_text(option.value(), &path, NAME_MAX, true, violations);
+                check_text(option.label(), &path, NAME_MAX, true, violations);
+                if !values.insert(option.value()) {
+                    violations.add(path, "is there more than once");
+                }
+            }
+            if let Some(value) = &field.default_value
+                && let Err(description) = field.to_field(index, String::new(), None, DateTime::UNIX_EPOCH).check(value)
+            {
+                violations.add(format!("{path}.default_value"), description);
+            }
+        }
+        check_unique_ids(&self.custom_fields, "custom_fields", violations);
+    }
+
+    /// The file that would make the active settings what they are.
+    pub fn export(settings: &Settings) -> Self {
+        Self {
+            company: CompanyEntry {
+                id: settings.company.id.clone(),
+                name: settings.company.name.clone(),
+                default_region: settings.company.default_region.clone(),
+            },
+            customer_tags: export(&settings.customer_tags, |tag| TagEntry {
+                id: Some(tag.id.clone()),
+                name: tag.name.clone(),
+                last_updated_by: Some(tag.last_updated_by.clone()),
+                last_updated_time: Some(tag.last_updated_time),
+            }),
+            referral_sources: export(&settings.referral_sources, |source| NamedEntry {
+                id: Some(source.id.clone()),
+                name: source.name.clone(),
+            }),
+            life_cycles: export(&settings.life_cycles, |stage| LifeCycleEntry {
+                id: Some(stage.id.clone()),
+                name: stage.name.clone(),
+                default: stage.is_default,
+            }),
+            action_statuses: export(&settings.action_statuses, |status| ActionStatusEntry {
+                id: Some(status.id.clone()),
+                name: status.name.clone(),
+                color: status.color.clone(),
+            }),
+            custom_fields: export(&settings.custom_fields, FieldEntry::of),
+        }
+    }
+}
+
+fn export<E: Entry, F>(entries: &[E], to_entry: impl Fn(&E) -> F) -> Vec<F> {
+    active(entries).map(to_entry).collect()
+}
+
+impl FieldEntry {
+    fn of(field: &CustomField) -> Self {
+        let option = |option: &FieldOption| match &option.value {
+            FieldValue::String(value) if *value == option.label => OptionEntry::Same(value.clone()),
+            FieldValue::String(value) => OptionEntry::Labelled {
+                value: value.clone(),
+                label: option.label.clone(),
+            },
+            // Files make options of strings alone.
+            _ => OptionEntry::Same(option.label.clone()),
+        };
+        Self {
+            id: Some(field.id.clone()),
+            code: field.code.clone(),
+            label: field.label.clone(),
+            association: field.association,
+            r#type: field.r#type,
+            required: field.is_required,
+            default_value: field.default_value.clone(),
+            options: field.options.iter().map(option).collect(),
+            source: field.source,
+            help_text: field.help_text.clone(),
+        }
+    }
+
+    /// The field that this entry, at `position` of its list, makes or turns `stored` into.
+    pub fn to_field(
+        &self,
+        position: usize,
+        id: String,
+        stored: Option<&CustomField>,
+        now: Timestamp,
+    ) -> CustomField {
+        let option = |(index, option): (usize, &OptionEntry)| FieldOption {
+            value: FieldValue::String(option.value().to_owned()),
+            label: option.label().to_owned(),
+            sort_order: order(index),
+        };
+        let mut field = CustomField {
+            id,
+            association: self.association,
+            code: self.code.clone(),
+            label: self.label.clone(),
+            r#type: self.r#type,
+            is_required: self.required,
+            default_value: self.default_value.clone(),
+            options: self.options.iter().enumerate().map(option).collect(),
+            source: self.source,
+            display_order: order(position),
+            help_text: self.help_text.clone(),
+            create_time: stored.map_or(now, |stored| stored.create_time),
+            update_time: stored.map_or(now, |stored| stored.update_time),
+            archived: false,
+        };
+        if stored.is_some_and(|stored| *stored != field) {
+            field.update_time = now;
+        }
+        field
+    }
+}
+
+/// A place in a list as a display order, from 1.
+pub fn order(position: usize) -> i32 {
+    i32::try_from(position + 1).unwrap_or(i32::MAX)
+}
+
+fn check_entries<E: FileEntry>(entries: &[E], list: &str, kind: Kind, violations: &mut Violations) {
+    let mut names = HashSet::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let path = format!("{list}[{index}]");
+        check_id(entry.id(), &format!("{path}.id"), kind, violations);
+        check_text(entry.label(), &format!("{path}.name"), NAME_MAX, true, violations);
+        if entry.id().is_none() && !names.insert(entry.label()) {
+            violations.add(path, "has the name of another entry, and no id to tell them apart");
+        }
+    }
+    check_unique_ids(entries, list, violations);
+}
+
+fn check_unique_ids<E: FileEntry>(entries: &[E], list: &str, violations: &mut Violations) {
+    let mut ids = HashSet::new();
+    for (index, id) in entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.id()?))) {
+        if !ids.insert(id) {
+            violations.add(format!("{list}[{index}].id"), "is there more than once");
+        }
+    }
+}
+
+fn check_id(id: Option<&str>, path: &str, kind: Kind, violations: &mut Violations) {
+    if let Some(id) = id {
+        kind.check(id, path, violations);
+    }
+}
+
+fn check_text(text: &str, path: &str, max: u64, required: bool, violations: &mut Violations) {
+    if required && text.trim().is_empty() {
+        violations.add(path, "is required");
+    } else if text.contains('\0') {
+        violations.add(path, "must not contain NUL characters");
+    } else if text.chars().count() as u64 > max {
+        violations.add(path, format!("must be at most {max} characters long"));
+    }
+}
+

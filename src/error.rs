@@ -1,0 +1,134 @@
+//! The one domain error, in the domain's words.
+//!
+//! No transport and no driver type appears here: `repository::error` turns database failures into it and
+//! `grpc::status` is the only place that turns it into an answer.
+
+use std::fmt;
+
+use crate::domain::scope::Permission;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request breaks its method's contract. Carries every violation, so that a caller mends all in one go.
+    #[error("{0}")]
+    Invalid(Violations),
+
+    /// Nothing with this id exists where the caller may look. Says the same of what lies in another's company.
+    #[error("{kind} {id:?} was not found")]
+    NotFound { kind: &'static str, id: String },
+
+    /// The lead became a customer. For whoever lost the answer to its promotion: the customer's id is the answer.
+    #[error("lead {lead_id:?} was promoted to customer {customer_id:?}")]
+    LeadPromoted {
+        lead_id: String,
+        customer_id: String,
+    },
+
+    /// An imported id that several of the caller's companies use. Only a key for one company can tell them apart.
+    #[error("{kind} {id:?} exists in more than one company of this key; use a key for one company")]
+    AmbiguousId { kind: &'static str, id: String },
+
+    /// The caller did not show a live key. Never says which part of it was wrong.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+
+    /// The key is live, but this method needs a permission that it lacks.
+    #[error("this key lacks the permission {0}")]
+    MissingPermission(Permission),
+
+    /// The key is live, but the request names a company outside its list.
+    #[error("this key has no access to company {0:?}")]
+    CompanyNotAllowed(String),
+
+    /// The method is declared, and leash does not do it.
+    #[error("{0} is not implemented")]
+    Unimplemented(&'static str),
+
+    /// Another transaction won. Nothing was written and the same call may be sent again.
+    #[error("the call collided with another one; nothing was written, try again")]
+    Aborted(#[source] Cause),
+
+    /// The database cannot be reached or is out of connections. Nothing is known to be written; try again later.
+    #[error("the database cannot be reached; try again later")]
+    Unavailable(#[source] Cause),
+
+    /// Our own fault. The cause goes to the log and never to the caller.
+    #[error("internal error")]
+    Internal(#[source] Cause),
+}
+
+impl Error {
+    pub fn not_found(kind: &'static str, id: impl Into<String>) -> Self {
+        Self::NotFound {
+            kind,
+            id: id.into(),
+        }
+    }
+
+    pub fn internal(cause: impl Into<Cause>) -> Self {
+        Self::Internal(cause.into())
+    }
+
+    /// A request with one violation.
+    pub fn invalid(path: impl Into<String>, description: impl Into<String>) -> Self {
+        let mut violations = Violations::default();
+        violations.add(path, description);
+        Self::Invalid(violations)
+    }
+}
+
+/// One broken rule: where, in proto names (`lead.pets[1].name`), and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Violation {
+    pub path: String,
+    pub description: String,
+}
+
+/// Every broken rule of one request, in the order of their paths.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Violations(Vec<Violation>);
+
+impl Violations {
+    pub fn add(&mut self, path: impl Into<String>, description: impl Into<String>) {
+        self.0.push(Violation {
+            path: path.into(),
+            description: description.into(),
+        });
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Violation> {
+        self.0.iter()
+    }
+
+    /// `value` if nothing was broken, all that was broken otherwise.
+    pub fn into_result<T>(mut self, value: T) -> Result<T> {
+        if self.0.is_empty() {
+            return Ok(value);
+        }
+        self.0.sort();
+        self.0.dedup();
+        Err(Error::Invalid(self))
+    }
+}
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, violation) in self.0.iter().enumerate() {
+            let separator = if position == 0 { "" } else { "; " };
+            write!(
+                f,
+                "{separator}{}: {}",
+                violation.path, violation.description
+            )?;
+        }
+        Ok(())
+    }
+}
