@@ -3,6 +3,8 @@
 //! Imports point downward only: `main -> cli -> app -> grpc -> repository -> domain -> error`. `pb` is imported by `grpc`
 //! alone, `sea_orm` by `repository` alone, `tonic` by `grpc` and `app` alone.
 
+pub mod config;
 pub mod domain;
 pub mod error;
 pub mod pb;
+pub mod repository;

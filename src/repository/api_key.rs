@@ -1,0 +1,190 @@
+//! API keys: made, shown, recognised and revoked.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+};
+use subtle::ConstantTimeEq;
+
+use super::entity::{Json, api_key, company};
+use super::{Repository, begin};
+use crate::domain::api_key::{ApiKey, KeyDigest, NewApiKey, Secret};
+use crate::domain::id::Kind;
+use crate::domain::scope::Companies;
+use crate::domain::{Timestamp, to_microseconds};
+use crate::error::{Error, Result, Violations};
+
+impl Repository {
+    /// Makes a key. Its secret is in the answer and nowhere else.
+    pub async fn create_key(&self, key: NewApiKey) -> Result<(ApiKey, Secret)> {
+        let secret = Secret::generate()?;
+        let key = self.insert_key(Kind::Key.new_id(), key, &secret).await?;
+        Ok((key, secret))
+    }
+
+    /// Makes a key with a secret that is known beforehand, in place of the one that has this id. For the demo, whose key is no secret.
+    pub async fn replace_key(&self, id: &str, key: NewApiKey, secret: &Secret) -> Result<ApiKey> {
+        api_key::Entity::delete_by_id(id)
+            .exec(&self.writer)
+            .await?;
+        self.insert_key(id.to_owned(), key, secret).await
+    }
+
+    async fn insert_key(&self, id: String, key: NewApiKey, secret: &Secret) -> Result<ApiKey> {
+        let NewApiKey {
+            name,
+            permissions,
+            companies,
+            expires_time,
+        } = key;
+        self.check_companies(&companies).await?;
+        let row = api_key::Model {
+            id,
+            name,
+            secret_sha256: secret.digest().0.to_vec(),
+            permissions: Json(
+                permissions
+                    .iter()
+                    .map(|permission| permission.name().to_owned())
+                    .collect(),
+            ),
+            company_ids: match companies {
+                Companies::All => None,
+                Companies::Only(ids) => Some(Json(ids)),
+            },
+            created_time: to_microseconds(Utc::now()),
+            expires_time: expires_time.map(to_microseconds),
+            revoked_time: None,
+        };
+        let active = row.clone().into_active_model().reset_all();
+        api_key::Entity::insert(active)
+            .exec_without_returning(&self.writer)
+            .await?;
+        row.try_into()
+    }
+
+    async fn check_companies(&self, companies: &Companies) -> Result<()> {
+        let Companies::Only(ids) = companies else {
+            return Ok(());
+        };
+        let mut violations = Violations::default();
+        for id in ids {
+            let company = company::Entity::find_by_id(id).one(&self.reader).await?;
+            if company.is_none() {
+                violations.add(
+                    "company",
+                    format!("{id:?} is not known; `leash settings apply` makes it known"),
+                );
+            }
+        }
+        violations.into_result(())
+    }
+
+    /// All keys, the oldest first.
+    pub async fn list_keys(&self) -> Result<Vec<ApiKey>> {
+        let rows = api_key::Entity::find()
+            .order_by_asc(api_key::Column::CreatedTime)
+            .order_by_asc(api_key::Column::Id)
+            .all(&self.reader)
+            .await?;
+        rows.into_iter().map(ApiKey::try_from).collect()
+    }
+
+    /// Ends a key's life; one that has ended stays as it is. Other processes see it within five seconds.
+    pub async fn revoke_key(&self, id: &str) -> Result<ApiKey> {
+        let transaction = begin(&self.writer).await?;
+        let row = api_key::Entity::find_by_id(id)
+            .one(&transaction)
+            .await?
+            .ok_or_else(|| Error::not_found("key", id))?;
+        let revoked_time = row
+            .revoked_time
+            .unwrap_or_else(|| to_microseconds(Utc::now()));
+        let mut active = row.into_active_model();
+        active.revoked_time = sea_orm::Set(Some(revoked_time));
+        let row = active.update(&transaction).await?;
+        transaction.commit().await?;
+        self.keys.invalidate_all();
+        row.try_into()
+    }
+
+    /// Whether anybody could call: a key that is neither revoked nor expired.
+    pub async fn has_live_key(&self) -> Result<bool> {
+        let row = api_key::Entity::find()
+            .filter(api_key::Column::RevokedTime.is_null())
+            .filter(
+                Condition::any()
+                    .add(api_key::Column::ExpiresTime.is_null())
+                    .add(api_key::Column::ExpiresTime.gt(Utc::now())),
+            )
+            .one(&self.reader)
+            .await?;
+        Ok(row.is_some())
+    }
+
+    /// The live key with this secret, remembered for a few seconds. Secrets that are not known are not remembered: a new key
+    /// works at once.
+    pub async fn authenticate(&self, digest: KeyDigest, now: Timestamp) -> Result<Option<Arc<ApiKey>>> {
+        let key = match self.keys.get(&digest).await {
+            Some(key) => key,
+            None => match self.find_key(digest).await? {
+                Some(key) => {
+                    let key = Arc::new(key);
+                    self.keys.insert(digest, Arc::clone(&key)).await;
+                    key
+                }
+                None => return Ok(None),
+            },
+        };
+        Ok(key.is_live(now).then_some(key))
+    }
+
+    async fn find_key(&self, digest: KeyDigest) -> Result<Option<ApiKey>> {
+        let row = api_key::Entity::find()
+            .filter(api_key::Column::SecretSha256.eq(digest.0.to_vec()))
+            .one(&self.reader)
+            .await?;
+        row.filter(|row| row.secret_sha256.ct_eq(&digest.0).into())
+            .map(ApiKey::try_from)
+            .transpose()
+    }
+}
+
+impl TryFrom<api_key::Model> for ApiKey {
+    type Error = Error;
+
+    fn try_from(model: api_key::Model) -> Result<Self> {
+        let api_key::Model {
+            id,
+            name,
+            secret_sha256: _,
+            permissions,
+            company_ids,
+            created_time,
+            expires_time,
+            revoked_time,
+        } = model;
+        Ok(Self {
+            id,
+            name,
+            // A permission that only a newer release knows allows nothing here.
+            permissions: permissions
+                .0
+                .iter()
+                .filter_map(|name| name.parse().ok())
+                .collect(),
+            companies: match company_ids {
+                None => Companies::All,
+                Some(Json(ids)) if ids.is_empty() => {
+                    return Err(Error::internal("a key has an empty list of companies"));
+                }
+                Some(Json(ids)) => Companies::Only(ids),
+            },
+            created_time,
+            expires_time,
+            revoked_time,
+        })
+    }
+}

@@ -1,0 +1,427 @@
+//! Leads: the statements and transactions.
+
+use std::sync::LazyLock;
+
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
+    EntityTrait, IntoActiveModel, Iterable, QueryFilter, QueryResult,
+};
+
+use super::entity::{Json, customer, lead, lead_promotion, pet};
+use super::rows::{Row, Sql, columns};
+use super::{ScopedRepository, begin, pet as pets};
+use crate::domain::Stamp;
+use crate::domain::customer::Customer;
+use crate::domain::lead::{Lead, LeadDetails, LeadFilter};
+use crate::domain::page::{Page, PageRequest, Position, tie_break};
+use crate::domain::setting::Settings;
+use crate::error::{Error, Result};
+
+/// A lead with its pets as one statement, so that both are of one moment: a row for each pet, or one without a pet.
+static WITH_PETS: LazyLock<String> = LazyLock::new(|| {
+    let (lead, pet) = (columns::<lead::Column>("l"), columns::<pet::Column>("p"));
+    format!("SELECT {lead}, {pet}")
+});
+const JOIN_PETS: &str =
+    " LEFT JOIN pet p ON p.company_id = l.company_id AND p.lead_id = l.id";
+
+impl ScopedRepository<'_> {
+    /// The lead with this id, in any of the caller's companies.
+    pub async fn get_lead(&self, id: &str) -> Result<Lead> {
+        let db = &self.repository.reader;
+        let mut sql = select_by_id(db.get_database_backend(), id);
+        sql.and_within("l.company_id", &self.scope.companies);
+        sql.push(" ORDER BY l.company_id, p.position");
+        let mut found = read_all(&db.query_all_raw(sql.statement()).await?)?;
+        match (found.pop(), found.is_empty()) {
+            (Some(lead), true) => Ok(lead),
+            (Some(_), false) => Err(ambiguous(id)),
+            (None, _) => Err(self.why_no_lead(id).await?),
+        }
+    }
+
+    /// The company of the lead with this id: what else of a request is checked against depends on it.
+    pub async fn company_of_lead(&self, id: &str) -> Result<String> {
+        let db = &self.repository.reader;
+        let text = "SELECT l.company_id FROM lead l WHERE l.id = ";
+        let mut sql = Sql::new(db.get_database_backend(), text);
+        sql.bind(id);
+        sql.and_within("l.company_id", &self.scope.companies);
+        sql.push(" LIMIT 2");
+        match db.query_all_raw(sql.statement()).await?.as_slice() {
+            [] => Err(self.why_no_lead(id).await?),
+            [row] => Ok(row.try_get_by_index(0)?),
+            _ => Err(ambiguous(id)),
+        }
+    }
+
+    /// Why there is no lead with this id: it became a customer, or it never was where the caller may look.
+    async fn why_no_lead(&self, id: &str) -> Result<Error> {
+        let db = &self.repository.reader;
+        let text = "SELECT customer_id FROM lead_promotion WHERE lead_id = ";
+        let mut sql = Sql::new(db.get_database_backend(), text);
+        sql.bind(id);
+        sql.and_within("company_id", &self.scope.companies);
+        sql.push(" LIMIT 2");
+        Ok(match db.query_all_raw(sql.statement()).await?.as_slice() {
+            [] => Error::no_such_lead(id),
+            [row] => Error::LeadPromoted {
+                lead_id: id.to_owned(),
+                customer_id: row.try_get_by_index(0)?,
+            },
+            _ => ambiguous(id),
+        })
+    }
+
+    /// Writes a new lead with its pets.
+    pub async fn create_lead(&self, lead: &Lead) -> Result<()> {
+        let transaction = begin(&self.repository.writer).await?;
+        let row = lead::Model::from(lead).into_active_model().reset_all();
+        lead::Entity::insert(row)
+            .exec_without_returning(&transaction)
+            .await?;
+        pets::insert_all(&transaction, lead).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Turns a lead into what `change` makes of it; nobody else changes it meanwhile. Writes nothing when nothing changes.
+    pub async fn update_lead(
+        &self,
+        company_id: &str,
+        id: &str,
+        change: impl FnOnce(&Lead) -> Result<Lead>,
+    ) -> Result<Lead> {
+        let transaction = begin(&self.repository.writer).await?;
+        let before = lock(&transaction, company_id, id).await?;
+        let after = change(&before)?;
+        if after != before {
+            let row = lead::Model::from(&after).into_active_model().reset_all();
+            row.update(&transaction).await?;
+            pets::rewrite(&transaction, &before, &after).await?;
+        }
+        transaction.commit().await?;
+        Ok(after)
+    }
+
+    /// A page of a company's leads, newest first.
+    pub async fn list_leads(
+        &self,
+        company_id: &str,
+        filter: &LeadFilter,
+        page: PageRequest,
+    ) -> Result<Page<Lead>> {
+        let db = &self.repository.reader;
+        let text = format!(
+            "{} FROM (SELECT * FROM lead WHERE company_id = ",
+            *WITH_PETS
+        );
+        let mut sql = Sql::new(db.get_database_backend(), text);
+        sql.bind(company_id);
+        filter.push_to(&mut sql);
+        sql.push_page(page);
+        sql.push(") l");
+        sql.push(JOIN_PETS);
+        sql.push(" ORDER BY l.created_time DESC, l.tie_break DESC, p.position");
+        let leads = read_all(&db.query_all_raw(sql.statement()).await?)?;
+        Ok(page.cut(leads, |lead| {
+            Position::of(lead.created_time, &lead.id)
+        }))
+    }
+
+    /// Makes a customer of a lead. Of any number of callers one succeeds; the others learn the customer's id.
+    pub async fn promote_lead(
+        &self,
+        settings: &Settings,
+        id: &str,
+        stamp: &Stamp,
+    ) -> Result<Customer> {
+        let company_id = settings.company.id.as_str();
+        let transaction = begin(&self.repository.writer).await?;
+        let lead = lock(&transaction, company_id, id).await?;
+        let promotion = lead_promotion::Model {
+            company_id: lead.company_id.clone(),
+            lead_id: lead.id.clone(),
+            customer_id: String::new(),
+            promoted_by: stamp.actor.clone(),
+            promoted_time: stamp.time,
+            lead_created_by: lead.created_by.clone(),
+            lead_created_time: lead.created_time,
+        };
+        // The pets move as they are, in their rows.
+        let (customer, _pets) = Customer::promoted(lead, settings, stamp);
+
+        let row = customer::Model::from(&customer)
+            .into_active_model()
+            .reset_all();
+        customer::Entity::insert(row)
+            .exec_without_returning(&transaction)
+            .await?;
+        move_pets(&transaction, company_id, id, &customer.id).await?;
+        lead::Entity::delete_by_id((company_id.to_owned(), id.to_owned()))
+            .exec(&transaction)
+            .await?;
+        let row = lead_promotion::Model {
+            customer_id: customer.id.clone(),
+            ..promotion
+        };
+        lead_promotion::Entity::insert(row.into_active_model().reset_all())
+            .exec_without_returning(&transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(customer)
+    }
+}
+
+fn ambiguous(id: &str) -> Error {
+    Error::AmbiguousId {
+        kind: "lead",
+        id: id.to_owned(),
+    }
+}
+
+fn select_by_id(backend: DbBackend, id: &str) -> Sql {
+    let text = format!("{} FROM lead l{JOIN_PETS} WHERE l.id = ", *WITH_PETS);
+    let mut sql = Sql::new(backend, text);
+    sql.bind(id);
+    sql
+}
+
+/// The lead with its pets, which nobody else changes until the transaction ends.
+///
+/// The lock comes before the reading: a statement that waits for a lock sees the pets of the time before it waited.
+async fn lock(transaction: &DatabaseTransaction, company_id: &str, id: &str) -> Result<Lead> {
+    let backend = transaction.get_database_backend();
+    if backend == DbBackend::Postgres {
+        let mut sql = Sql::new(backend, "SELECT 1 FROM lead WHERE id = ");
+        sql.bind(id);
+        sql.and_equals("company_id", company_id);
+        sql.push(" FOR UPDATE");
+        transaction.query_one_raw(sql.statement()).await?;
+    }
+    let mut sql = select_by_id(backend, id);
+    sql.and_equals("l.company_id", company_id);
+    sql.push(" ORDER BY p.position");
+    if let Some(lead) = read_all(&transaction.query_all_raw(sql.statement()).await?)?.pop() {
+        return Ok(lead);
+    }
+    let promotion =
+        lead_promotion::Entity::find_by_id((company_id.to_owned(), id.to_owned()))
+            .one(transaction)
+            .await?;
+    Err(match promotion {
+        Some(promotion) => Error::LeadPromoted {
+            lead_id: id.to_owned(),
+            customer_id: promotion.customer_id,
+        },
+        None => Error::no_such_lead(id),
+    })
+}
+
+async fn move_pets(
+    transaction: &DatabaseTransaction,
+    company_id: &str,
+    lead_id: &str,
+    customer_id: &str,
+) -> Result<()> {
+    pet::Entity::update_many()
+        .set(pet::ActiveModel {
+            lead_id: sea_orm::Set(None),
+            customer_id: sea_orm::Set(Some(customer_id.to_owned())),
+            ..Default::default()
+        })
+        .filter(pet::Column::CompanyId.eq(company_id))
+        .filter(pet::Column::LeadId.eq(lead_id))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+impl LeadFilter {
+    fn push_to(&self, sql: &mut Sql) {
+        let Self {
+            life_cycle_id,
+            action_status_id,
+            phone,
+            email,
+            referral_source_id,
+            allocate_staff_id,
+            preferred_business_id,
+            last_updated_from,
+            last_updated_before,
+        } = self;
+        for (column, wanted) in [
+            ("life_cycle_id", life_cycle_id),
+            ("action_status_id", action_status_id),
+            ("phone", phone),
+            ("email_lower", email),
+            ("referral_source_id", referral_source_id),
+            ("allocate_staff_id", allocate_staff_id),
+            ("preferred_business_id", preferred_business_id),
+        ] {
+            if let Some(wanted) = wanted {
+                sql.and_equals(column, wanted.as_str());
+            }
+        }
+        sql.push_interval("last_updated_time", *last_updated_from, *last_updated_before);
+    }
+}
+
+/// Rows of leads and their pets, each lead's rows side by side, as leads.
+fn read_all(rows: &[QueryResult]) -> Result<Vec<Lead>> {
+    let pet_columns = lead::Column::iter().len();
+    let mut leads: Vec<Lead> = Vec::new();
+    for row in rows {
+        let mut columns = Row::new(row);
+        let company_id: String = columns.get()?;
+        let id: String = columns.get()?;
+        let is_next = leads
+            .last()
+            .is_none_or(|last| last.id != id || last.company_id != company_id);
+        if is_next {
+            leads.push(read(company_id, id, columns)?.into());
+        }
+        if let (Some(lead), Some(pet)) =
+            (leads.last_mut(), pets::read(Row::from(row, pet_columns))?)
+        {
+            lead.pets.push(pet);
+        }
+    }
+    Ok(leads)
+}
+
+fn read(company_id: String, id: String, mut row: Row<'_>) -> Result<lead::Model, DbErr> {
+    Ok(lead::Model {
+        company_id,
+        id,
+        tie_break: row.get()?,
+        first_name: row.get()?,
+        last_name: row.get()?,
+        avatar: row.get()?,
+        phone: row.get()?,
+        email: row.get()?,
+        email_lower: row.get()?,
+        address: row.get()?,
+        preferred_business_id: row.get()?,
+        allocate_staff_id: row.get()?,
+        life_cycle_id: row.get()?,
+        action_status_id: row.get()?,
+        referral_source_id: row.get()?,
+        compliance_config: row.get()?,
+        custom_fields: row.get()?,
+        created_by: row.get()?,
+        created_time: row.get()?,
+        last_updated_by: row.get()?,
+        last_updated_time: row.get()?,
+    })
+}
+
+impl From<lead::Model> for Lead {
+    fn from(model: lead::Model) -> Self {
+        let lead::Model {
+            company_id,
+            id,
+            tie_break: _,
+            first_name,
+            last_name,
+            avatar,
+            phone,
+            email,
+            email_lower: _,
+            address,
+            preferred_business_id,
+            allocate_staff_id,
+            life_cycle_id,
+            action_status_id,
+            referral_source_id,
+            compliance_config,
+            custom_fields,
+            created_by,
+            created_time,
+            last_updated_by,
+            last_updated_time,
+        } = model;
+        Self {
+            id,
+            company_id,
+            details: LeadDetails {
+                first_name,
+                last_name,
+                avatar,
+                phone,
+                email,
+                address: address.map(|Json(address)| address),
+                preferred_business_id: preferred_business_id.unwrap_or_default(),
+                allocate_staff_id: allocate_staff_id.unwrap_or_default(),
+                life_cycle_id,
+                action_status_id,
+                referral_source_id,
+                compliance: compliance_config.0,
+                custom_fields: custom_fields.0,
+            },
+            pets: Vec::new(),
+            created_by,
+            created_time,
+            last_updated_by,
+            last_updated_time,
+        }
+    }
+}
+
+impl From<&Lead> for lead::Model {
+    fn from(lead: &Lead) -> Self {
+        let Lead {
+            id,
+            company_id,
+            details,
+            pets: _,
+            created_by,
+            created_time,
+            last_updated_by,
+            last_updated_time,
+        } = lead.clone();
+        let LeadDetails {
+            first_name,
+            last_name,
+            avatar,
+            phone,
+            email,
+            address,
+            preferred_business_id,
+            allocate_staff_id,
+            life_cycle_id,
+            action_status_id,
+            referral_source_id,
+            compliance,
+            custom_fields,
+        } = details;
+        Self {
+            company_id,
+            tie_break: tie_break(&id),
+            id,
+            first_name,
+            last_name,
+            avatar,
+            phone,
+            email_lower: some(email.to_lowercase()),
+            email,
+            address: address.map(Json),
+            preferred_business_id: some(preferred_business_id),
+            allocate_staff_id: some(allocate_staff_id),
+            life_cycle_id,
+            action_status_id,
+            referral_source_id,
+            compliance_config: Json(compliance),
+            custom_fields: Json(custom_fields),
+            created_by,
+            created_time,
+            last_updated_by,
+            last_updated_time,
+        }
+    }
+}
+
+/// NULL for what is not there, which keeps it out of the partial indexes.
+pub fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}

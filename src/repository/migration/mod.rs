@@ -1,0 +1,133 @@
+//! The schema: how it comes to be, and whether a database has the one that this release needs.
+
+mod m0001_initial;
+
+use sea_orm::sea_query::{DynIden, IntoIden};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, IntoDatabaseExecutor, Statement};
+use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager, async_trait};
+
+use super::begin;
+use crate::error::Result;
+
+const TABLE: &str = "leash_migration";
+
+/// Names the advisory lock that migrations hold on PostgreSQL: "leash" in ASCII.
+const LOCK: i64 = 0x6c_65_61_73_68;
+
+/// What a database's schema is to this release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchemaState {
+    Current,
+    /// These migrations, in this order, are still to come.
+    Pending(Vec<String>),
+    /// A newer release has been here; these of its migrations are not known to this one.
+    Newer(Vec<String>),
+}
+
+struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_initial::Migration)]
+    }
+
+    fn migration_table_name() -> DynIden {
+        TABLE.into_iden()
+    }
+}
+
+fn known() -> Vec<String> {
+    Migrator::migrations()
+        .iter()
+        .map(|migration| migration.name().to_owned())
+        .collect()
+}
+
+/// Compares the migrations that a database records with those of this release. Writes nothing.
+pub async fn state(db: impl IntoDatabaseExecutor<'_>) -> Result<SchemaState> {
+    let manager = SchemaManager::new(db);
+    let applied: Vec<String> = if manager.has_table(TABLE).await? {
+        let db = manager.get_connection();
+        let rows = db
+            .query_all_raw(Statement::from_string(
+                db.get_database_backend(),
+                format!("SELECT version FROM {TABLE} ORDER BY version"),
+            ))
+            .await?;
+        rows.iter()
+            .map(|row| row.try_get_by_index(0))
+            .collect::<Result<_, DbErr>>()?
+    } else {
+        Vec::new()
+    };
+    let known = known();
+    let missing_in = |those: &[String], these: &[String]| -> Vec<String> {
+        these
+            .iter()
+            .filter(|name| !those.contains(name))
+            .cloned()
+            .collect()
+    };
+    let newer = missing_in(&known, &applied);
+    let pending = missing_in(&applied, &known);
+    Ok(if !newer.is_empty() {
+        SchemaState::Newer(newer)
+    } else if !pending.is_empty() {
+        SchemaState::Pending(pending)
+    } else {
+        SchemaState::Current
+    })
+}
+
+/// Brings the schema to this release's, all or nothing, and says which migrations that took. One caller at a time: others wait.
+///
+/// On SQLite the immediate transaction is the lock, on PostgreSQL an advisory one that ends with the transaction.
+pub async fn up(db: &sea_orm::DatabaseConnection) -> Result<Vec<String>> {
+    let transaction = begin(db).await?;
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        let lock = format!("SELECT pg_advisory_xact_lock({LOCK})");
+        transaction.execute_unprepared(&lock).await?;
+    }
+    let SchemaState::Pending(pending) = state(&transaction).await? else {
+        return Ok(Vec::new());
+    };
+    Migrator::up(&transaction, None).await?;
+    transaction.commit().await?;
+    Ok(pending)
+}
+
+/// Runs SQL that is written once for both databases, with their types in place of the words in braces.
+async fn run_sql(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
+    let db = manager.get_connection();
+    let types = match db.get_database_backend() {
+        // Ids are compared as bytes, whatever the database's locale.
+        DbBackend::Postgres => [
+            ("{id}", "text COLLATE \"C\""),
+            ("{text}", "text"),
+            ("{int}", "integer"),
+            ("{bigint}", "bigint"),
+            ("{bool}", "boolean"),
+            ("{time}", "timestamptz"),
+            ("{json}", "jsonb"),
+            ("{bytes}", "bytea"),
+            ("{strict}", ""),
+        ],
+        _ => [
+            ("{id}", "text"),
+            ("{text}", "text"),
+            ("{int}", "integer"),
+            ("{bigint}", "integer"),
+            ("{bool}", "integer"),
+            ("{time}", "text"),
+            ("{json}", "text"),
+            ("{bytes}", "blob"),
+            ("{strict}", " STRICT"),
+        ],
+    };
+    let sql = types
+        .iter()
+        .fold(sql.to_owned(), |sql, (word, r#type)| sql.replace(word, r#type));
+    db.execute_unprepared(&sql).await?;
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! The SeaORM layer: the only place that knows SQL.
+//!
+//! A public method that writes is one transaction, and nothing inside it uses the pool.
+
+mod api_key;
+mod connection;
+mod customer;
+mod entity;
+mod error;
+mod lead;
+mod migration;
+mod pet;
+mod rows;
+mod setting;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+
+use crate::config::DatabaseConfig;
+use crate::domain::api_key::{ApiKey, KeyDigest};
+use crate::domain::scope::Scope;
+use crate::domain::setting::Settings;
+use crate::error::Result;
+
+pub use migration::SchemaState;
+pub use setting::Applied;
+
+/// How long this process may go on with settings or a key that another process has changed, less a second for reading them.
+const STALE_AT_MOST: Duration = Duration::from_secs(4);
+const CACHED_COMPANIES: u64 = 10_000;
+const CACHED_KEYS: u64 = 10_000;
+
+/// The database, and what is remembered of it. Clones share both.
+#[derive(Clone)]
+pub struct Repository {
+    /// On SQLite the one connection that writes; on PostgreSQL the pool.
+    writer: DatabaseConnection,
+    /// On SQLite a pool that cannot write; on PostgreSQL the same pool.
+    reader: DatabaseConnection,
+    settings: Cache<String, Arc<Settings>>,
+    keys: Cache<KeyDigest, Arc<ApiKey>>,
+}
+
+impl Repository {
+    /// Connects, and makes the SQLite file if it is not there. Does not touch the schema.
+    pub async fn connect(config: &DatabaseConfig) -> Result<Self> {
+        let (writer, reader) = connection::connect(config).await?;
+        Ok(Self {
+            writer,
+            reader,
+            settings: Cache::builder()
+                .max_capacity(CACHED_COMPANIES)
+                .time_to_live(STALE_AT_MOST)
+                .build(),
+            keys: Cache::builder()
+                .max_capacity(CACHED_KEYS)
+                .time_to_live(STALE_AT_MOST)
+                .build(),
+        })
+    }
+
+    /// Whether the database lives in a file of this process's own, which nobody else migrates.
+    pub fn is_embedded(&self) -> bool {
+        connection::is_sqlite(&self.writer)
+    }
+
+    pub async fn schema_state(&self) -> Result<SchemaState> {
+        migration::state(&self.writer).await
+    }
+
+    /// Brings the schema up to date and names the migrations that this took. Safe to call from many processes at once.
+    pub async fn migrate(&self) -> Result<Vec<String>> {
+        migration::up(&self.writer).await
+    }
+
+    /// Asks both sides of the database a real question.
+    pub async fn ping(&self) -> Result<()> {
+        connection::ping(&self.reader).await?;
+        if self.is_embedded() {
+            connection::ping(&self.writer).await?;
+        }
+        Ok(())
+    }
+
+    /// Closes every connection, once those in use are back. On SQLite this folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        for side in [&self.reader, &self.writer] {
+            if let Err(error) = side.close_by_ref().await {
+                tracing::warn!(%error, "closing the database: {error}");
+            }
+        }
+    }
+
+    /// What a caller may see and change. All methods on leads and customers are there.
+    pub fn within<'a>(&'a self, scope: &'a Scope) -> ScopedRepository<'a> {
+        ScopedRepository {
+            repository: self,
+            scope,
+        }
+    }
+}
+
+/// The repository as one caller sees it: ids outside the caller's companies do not exist here.
+#[derive(Clone, Copy)]
+pub struct ScopedRepository<'a> {
+    repository: &'a Repository,
+    scope: &'a Scope,
+}
+
+/// Starts a transaction that writes. On SQLite it takes the write lock at once: one that took it later could find it gone.
+async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    Ok(db.begin_with_options(options).await?)
+}

@@ -1,0 +1,233 @@
+//! Pets, which are read and written with their owners.
+
+use std::collections::HashMap;
+
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
+    IntoActiveModel, QueryFilter,
+};
+
+use super::entity::{Json, pet};
+use super::rows::Row;
+use crate::domain::lead::Lead;
+use crate::domain::pet::{PartialDate, Pet, PetDetails};
+use crate::error::Result;
+
+/// Reads a pet from the columns of its table, or nothing where an outer join found none.
+pub fn read(mut row: Row<'_>) -> Result<Option<Pet>, DbErr> {
+    let Some(company_id) = row.get()? else {
+        return Ok(None);
+    };
+    let model = pet::Model {
+        company_id,
+        id: row.get()?,
+        lead_id: row.get()?,
+        customer_id: row.get()?,
+        position: row.get()?,
+        name: row.get()?,
+        birthday: row.get()?,
+        status: row.get()?,
+        r#type: row.get()?,
+        breed: row.get()?,
+        gender: row.get()?,
+        weight: row.get()?,
+        fixed: row.get()?,
+        coat: row.get()?,
+        behavior: row.get()?,
+        pet_codes: row.get()?,
+        notes: row.get()?,
+        vaccinations: row.get()?,
+        vet: row.get()?,
+        evaluation_status: row.get()?,
+        photo: row.get()?,
+        deleted: row.get()?,
+        created_time: row.get()?,
+        last_updated_time: row.get()?,
+    };
+    Ok(Some(model.into()))
+}
+
+impl From<pet::Model> for Pet {
+    fn from(model: pet::Model) -> Self {
+        let pet::Model {
+            company_id: _,
+            id,
+            lead_id: _,
+            customer_id: _,
+            position: _,
+            name,
+            birthday,
+            status,
+            r#type,
+            breed,
+            gender,
+            weight,
+            fixed,
+            coat,
+            behavior,
+            pet_codes,
+            notes,
+            vaccinations,
+            vet,
+            evaluation_status,
+            photo,
+            deleted,
+            created_time,
+            last_updated_time,
+        } = model;
+        Self {
+            id,
+            details: PetDetails {
+                name,
+                birthday: birthday.map(unpack_date),
+                // A number that a newer release wrote is unspecified to this one.
+                status: status.try_into().unwrap_or_default(),
+                r#type: r#type.try_into().unwrap_or_default(),
+                breed,
+                gender: gender.try_into().unwrap_or_default(),
+                weight: weight.map(|Json(weight)| weight),
+                fixed,
+                coat,
+                behavior,
+                pet_codes: pet_codes.0,
+                notes: notes.0,
+                vaccinations: vaccinations.0,
+                vet: vet.map(|Json(vet)| vet),
+                evaluation_status: evaluation_status.try_into().unwrap_or_default(),
+                photo,
+                deleted,
+            },
+            created_time,
+            last_updated_time,
+        }
+    }
+}
+
+/// The row of a lead's pet at `position` of its list.
+fn row_of(lead: &Lead, position: usize, pet: &Pet) -> pet::Model {
+    let Pet {
+        id,
+        details,
+        created_time,
+        last_updated_time,
+    } = pet.clone();
+    let PetDetails {
+        name,
+        birthday,
+        status,
+        r#type,
+        breed,
+        gender,
+        weight,
+        fixed,
+        coat,
+        behavior,
+        pet_codes,
+        notes,
+        vaccinations,
+        vet,
+        evaluation_status,
+        photo,
+        deleted,
+    } = details;
+    pet::Model {
+        company_id: lead.company_id.clone(),
+        id,
+        lead_id: Some(lead.id.clone()),
+        customer_id: None,
+        position: i32::try_from(position).unwrap_or(i32::MAX),
+        name,
+        birthday: birthday.map(pack_date),
+        status: status.number(),
+        r#type: r#type.number(),
+        breed,
+        gender: gender.number(),
+        weight: weight.map(Json),
+        fixed,
+        coat,
+        behavior,
+        pet_codes: Json(pet_codes),
+        notes: Json(notes),
+        vaccinations: Json(vaccinations),
+        vet: vet.map(Json),
+        evaluation_status: evaluation_status.number(),
+        photo,
+        deleted,
+        created_time,
+        last_updated_time,
+    }
+}
+
+/// Year, month and day as one number that sorts like the date.
+fn pack_date(date: PartialDate) -> i32 {
+    date.year * 10_000 + date.month * 100 + date.day
+}
+
+fn unpack_date(packed: i32) -> PartialDate {
+    PartialDate {
+        year: packed / 10_000,
+        month: packed / 100 % 100,
+        day: packed % 100,
+    }
+}
+
+/// Writes the pets of a lead that is new.
+pub async fn insert_all(db: &impl ConnectionTrait, lead: &Lead) -> Result<()> {
+    let rows: Vec<_> = (lead.pets.iter().enumerate())
+        .map(|(position, pet)| row_of(lead, position, pet).into_active_model().reset_all())
+        .collect();
+    if !rows.is_empty() {
+        pet::Entity::insert_many(rows)
+            .exec_without_returning(db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Makes the stored pets of `before` those of `after`, touching only what differs.
+pub async fn rewrite(
+    transaction: &DatabaseTransaction,
+    before: &Lead,
+    after: &Lead,
+) -> Result<()> {
+    let mut stored: HashMap<String, pet::Model> = (before.pets.iter().enumerate())
+        .map(|(position, pet)| (pet.id.clone(), row_of(before, position, pet)))
+        .collect();
+    for (position, pet) in after.pets.iter().enumerate() {
+        let wanted = row_of(after, position, pet);
+        match stored.remove(&pet.id) {
+            Some(row) if row == wanted => {}
+            Some(_) => {
+                let row = wanted.into_active_model().reset_all();
+                row.update(transaction).await?;
+            }
+            None => {
+                let row = wanted.into_active_model().reset_all();
+                pet::Entity::insert(row)
+                    .exec_without_returning(transaction)
+                    .await?;
+            }
+        }
+    }
+    if !stored.is_empty() {
+        pet::Entity::delete_many()
+            .filter(pet::Column::CompanyId.eq(&after.company_id))
+            .filter(pet::Column::Id.is_in(stored.into_keys()))
+            .exec(transaction)
+            .await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_unpack_to_what_was_packed() {
+        for (year, month, day) in [(2020, 2, 29), (0, 12, 31), (9999, 0, 0), (1, 1, 0)] {
+            let date = PartialDate { year, month, day };
+            assert_eq!(unpack_date(pack_date(date)), date);
+        }
+    }
+}

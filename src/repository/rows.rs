@@ -1,0 +1,139 @@
+//! Statements that are written by hand, and the way from their rows to structs by position.
+
+use sea_orm::{DbBackend, DbErr, Iden, Iterable, QueryResult, TryGetable, Value};
+
+use crate::domain::Timestamp;
+use crate::domain::page::PageRequest;
+use crate::domain::scope::Companies;
+
+/// `alias.column, ...` for every column of a table, in the order of its entity.
+pub fn columns<C: Iterable + Iden>(alias: &str) -> String {
+    C::iter()
+        .map(|column| format!("{alias}.{}", column.unquoted()))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Reads a row from left to right.
+pub struct Row<'a> {
+    row: &'a QueryResult,
+    next: usize,
+}
+
+impl<'a> Row<'a> {
+    pub fn new(row: &'a QueryResult) -> Self {
+        Self { row, next: 0 }
+    }
+
+    /// Reads a row from the column at `next`.
+    pub fn from(row: &'a QueryResult, next: usize) -> Self {
+        Self { row, next }
+    }
+
+    pub fn get<T: TryGetable>(&mut self) -> Result<T, DbErr> {
+        let value = self.row.try_get_by_index(self.next);
+        self.next += 1;
+        value
+    }
+}
+
+/// A statement under construction: its text, and the values of `$1`, `$2` and so on.
+pub struct Sql {
+    backend: DbBackend,
+    pub text: String,
+    values: Vec<Value>,
+}
+
+impl Sql {
+    pub fn new(backend: DbBackend, text: impl Into<String>) -> Self {
+        Self {
+            backend,
+            text: text.into(),
+            values: Vec::new(),
+        }
+    }
+
+    pub fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Appends the placeholder of a value.
+    pub fn bind(&mut self, value: impl Into<Value>) {
+        self.values.push(value.into());
+        self.text.push('$');
+        self.text.push_str(&self.values.len().to_string());
+    }
+
+    /// Appends ` AND column = value`.
+    pub fn and_equals(&mut self, column: &str, value: impl Into<Value>) {
+        self.push(" AND ");
+        self.push(column);
+        self.push(" = ");
+        self.bind(value);
+    }
+
+    /// Appends a condition that `column` is one of `values`, as one value whatever their number.
+    pub fn and_any(&mut self, column: &str, values: &[String]) {
+        self.push(" AND ");
+        self.push(column);
+        if self.backend == DbBackend::Postgres {
+            self.push(" = ANY(");
+            self.bind(values.to_vec());
+            self.push(")");
+        } else {
+            self.push(" IN (SELECT value FROM json_each(");
+            self.bind(serde_json::Value::from(values).to_string());
+            self.push("))");
+        }
+    }
+
+    /// Appends the condition that a row is of one of a caller's companies.
+    pub fn and_within(&mut self, column: &str, companies: &Companies) {
+        match companies {
+            Companies::All => {}
+            Companies::Only(ids) => match ids.as_slice() {
+                [id] => self.and_equals(column, id.as_str()),
+                ids => self.and_any(column, ids),
+            },
+        }
+    }
+
+    pub fn statement(self) -> sea_orm::Statement {
+        sea_orm::Statement::from_sql_and_values(self.backend, self.text, self.values)
+    }
+}
+
+impl Sql {
+    /// Appends the condition that `column` lies in an interval, either end of which may be open.
+    pub fn push_interval(
+        &mut self,
+        column: &str,
+        from: Option<Timestamp>,
+        before: Option<Timestamp>,
+    ) {
+        for (operator, bound) in [(" >= ", from), (" < ", before)] {
+            if let Some(bound) = bound {
+                self.push(" AND ");
+                self.push(column);
+                self.push(operator);
+                self.bind(bound);
+            }
+        }
+    }
+
+    /// Appends what makes a list a page, newest first, of one row more than asked for: whether it is there tells whether
+    /// another page follows.
+    ///
+    /// The keyset is a row value, which an index over both columns answers at any depth.
+    pub fn push_page(&mut self, page: PageRequest) {
+        if let Some(after) = page.after {
+            self.push(" AND (created_time, tie_break) < (");
+            self.bind(after.created_time);
+            self.push(", ");
+            self.bind(after.tie_break);
+            self.push(")");
+        }
+        self.push(" ORDER BY created_time DESC, tie_break DESC LIMIT ");
+        self.bind(i64::from(page.size) + 1);
+    }
+}
