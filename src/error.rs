@@ -77,7 +77,7 @@ impl Error {
     pub fn invalid(path: impl Into<String>, description: impl Into<String>) -> Self {
         let mut violations = Violations::default();
         violations.add(path, description);
-        Self::Invalid(violations)
+        violations.into()
     }
 }
 
@@ -108,14 +108,26 @@ impl Violations {
         self.0.iter()
     }
 
+    pub fn extend(&mut self, more: Self) {
+        self.0.extend(more.0);
+    }
+
     /// `value` if nothing was broken, all that was broken otherwise.
-    pub fn into_result<T>(mut self, value: T) -> Result<T> {
+    pub fn into_result<T>(self, value: T) -> Result<T> {
         if self.0.is_empty() {
-            return Ok(value);
+            Ok(value)
+        } else {
+            Err(self.into())
         }
-        self.0.sort();
-        self.0.dedup();
-        Err(Error::Invalid(self))
+    }
+}
+
+/// Each violation once, in the order of their paths.
+impl From<Violations> for Error {
+    fn from(mut violations: Violations) -> Self {
+        violations.0.sort();
+        violations.0.dedup();
+        Self::Invalid(violations)
     }
 }
 

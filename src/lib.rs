@@ -3,8 +3,12 @@
 //! Imports point downward only: `main -> cli -> app -> grpc -> repository -> domain -> error`. `pb` is imported by `grpc`
 //! alone, `sea_orm` by `repository` alone, `tonic` by `grpc` and `app` alone.
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod error;
+pub mod grpc;
 pub mod pb;
 pub mod repository;
+mod telemetry;

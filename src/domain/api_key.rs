@@ -9,16 +9,19 @@ use super::Timestamp;
 use super::scope::{Companies, Permission};
 use crate::error::{Error, Result};
 
+/// Every secret begins so: secret scanners find one that leaked, and one is told from its base64.
+pub const SECRET_PREFIX: &str = "leash";
+
 /// The secret half of a key. Its `Debug` hides it; only its SHA-256 is stored.
 #[derive(Debug, Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// 256 bits from the operating system, marked so that secret scanners find one that leaked.
+    /// 256 bits from the operating system.
     pub fn generate() -> Result<Self> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|cause| Error::internal(cause.to_string()))?;
-        Ok(format!("leash_{}", URL_SAFE_NO_PAD.encode(bytes)).into())
+        Ok(format!("{SECRET_PREFIX}_{}", URL_SAFE_NO_PAD.encode(bytes)).into())
     }
 
     /// For showing it once, at its making.

@@ -38,7 +38,10 @@ impl ComplianceChange {
             is_agreed_marketing_policy,
             is_consented,
         } = self;
-        set(&mut target.service_related_channels, service_related_channels);
+        set(
+            &mut target.service_related_channels,
+            service_related_channels,
+        );
         set(
             &mut target.marketing_campaigns_channels,
             marketing_campaigns_channels,

@@ -66,8 +66,8 @@ pub struct Coordinate {
 
 /// A postal address. `id` is ours; an address that replaces another keeps its id.
 #[derive(Debug, Clone, Default, PartialEq, Validate, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Address {
-    #[serde(default)]
     pub id: String,
     #[validate(length(max = NAME_MAX), custom(function = storable))]
     pub address1: String,
@@ -119,9 +119,17 @@ impl Address {
         set_if(named(AddressPart::Address2), &mut self.address2, address2);
         set_if(named(AddressPart::City), &mut self.city, city);
         set_if(named(AddressPart::State), &mut self.state, state);
-        set_if(named(AddressPart::PostalCode), &mut self.postal_code, postal_code);
+        set_if(
+            named(AddressPart::PostalCode),
+            &mut self.postal_code,
+            postal_code,
+        );
         set_if(named(AddressPart::Country), &mut self.country, country);
-        set_if(named(AddressPart::Coordinate), &mut self.coordinate, coordinate);
+        set_if(
+            named(AddressPart::Coordinate),
+            &mut self.coordinate,
+            coordinate,
+        );
         set_if(named(AddressPart::Type), &mut self.r#type, r#type);
     }
 
@@ -211,7 +219,13 @@ mod tests {
     #[test]
     fn emails_are_checked() {
         assert!(check_email("john.doe@example.com").is_ok());
-        for bad in ["john", "john@", "@example.com", "a b@example.com", "a\0@example.com"] {
+        for bad in [
+            "john",
+            "john@",
+            "@example.com",
+            "a b@example.com",
+            "a\0@example.com",
+        ] {
             assert!(check_email(bad).is_err(), "{bad}");
         }
         assert!(check_email(&format!("{}@example.com", "a".repeat(243))).is_err());

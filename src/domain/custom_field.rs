@@ -136,9 +136,9 @@ impl CustomField {
             }
             (FieldType::Date | FieldType::DateTime, V::TimestampTime(_)) => Ok(()),
             (FieldType::Select, V::String(choice)) => self.check_choice(choice),
-            (FieldType::MultiSelect, V::StringList(choices)) => {
-                choices.iter().try_for_each(|choice| self.check_choice(choice))
-            }
+            (FieldType::MultiSelect, V::StringList(choices)) => choices
+                .iter()
+                .try_for_each(|choice| self.check_choice(choice)),
             (FieldType::Relation, V::Relation(relation)) => ensure(
                 relation.entity != RelationEntity::Unspecified,
                 "must name the entity that it relates to",
@@ -216,7 +216,10 @@ fn check_time_of_day(time: TimeOfDay) -> Result<(), String> {
         && (0..60).contains(&minutes)
         && (0..60).contains(&seconds)
         && (0..1_000_000_000).contains(&nanos);
-    ensure(valid, "must be a time between 00:00:00 and 23:59:59.999999999")
+    ensure(
+        valid,
+        "must be a time between 00:00:00 and 23:59:59.999999999",
+    )
 }
 
 fn ensure(holds: bool, description: &str) -> Result<(), String> {
@@ -300,7 +303,10 @@ mod tests {
     fn values_out_of_range_are_refused() {
         let refused = [
             (FieldType::Select, FieldValue::String("C".into())),
-            (FieldType::MultiSelect, FieldValue::StringList(vec!["A".into(), "C".into()])),
+            (
+                FieldType::MultiSelect,
+                FieldValue::StringList(vec!["A".into(), "C".into()]),
+            ),
             (FieldType::ShortText, FieldValue::String("a\0".into())),
             (FieldType::ShortText, FieldValue::String("a".repeat(256))),
             (FieldType::Number, FieldValue::DoubleValue(f64::NAN)),
@@ -323,7 +329,11 @@ mod tests {
             assert!(field(r#type).check(&value).is_err(), "{type:?} {value:?}");
         }
         for (units, nanos) in [(0, -1), (-1, -1), (i64::MAX, 999_999_999), (i64::MIN, 0)] {
-            assert!(field(FieldType::Money).check(&money("JPY", units, nanos)).is_ok());
+            assert!(
+                field(FieldType::Money)
+                    .check(&money("JPY", units, nanos))
+                    .is_ok()
+            );
         }
     }
 }

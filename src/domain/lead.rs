@@ -6,6 +6,7 @@ use validator::Validate;
 use super::compliance::{Compliance, ComplianceChange};
 use super::contact::{Address, AddressPart, check_email, phone_to_e164};
 use super::custom_field::{FieldValues, GivenValues};
+use super::id::Kind;
 use super::pet::{Pet, PetInput, Unmentioned, change_pets};
 use super::setting::{Entry, Settings, by_id};
 use super::text::{self, ID_MAX, NAME_MAX, URL_MAX, optional_id, optional_url, storable};
@@ -121,7 +122,6 @@ pub struct LeadUpdate {
 
 /// The lead that `input` describes, as the first version of it.
 pub fn create(
-    id: String,
     input: LeadInput,
     compliance: Option<ComplianceChange>,
     settings: &Settings,
@@ -129,7 +129,7 @@ pub fn create(
     mut violations: Violations,
 ) -> Result<Lead> {
     let mut lead = Lead {
-        id,
+        id: Kind::Lead.new_id(),
         company_id: settings.company.id.clone(),
         details: LeadDetails::default(),
         pets: Vec::new(),
@@ -163,6 +163,26 @@ pub fn create(
     }
     require_name_and_phone(&lead.details, &mut violations);
     violations.into_result(lead)
+}
+
+/// Why a lead cannot be made that names no company: everything that is wrong whatever the company.
+pub fn refuse_without_company(input: LeadInput, mut violations: Violations) -> Error {
+    violations.add(
+        "lead.company_id",
+        "is required, for this key is not for exactly one company",
+    );
+    let input = LeadInput {
+        life_cycle: Reference::default(),
+        action_status: Reference::default(),
+        referral_source: Reference::default(),
+        custom_fields: GivenValues::new(),
+        ..input
+    };
+    let (settings, stamp) = (Settings::of_nobody(), Stamp::now(""));
+    match create(input, None, &settings, &stamp, violations) {
+        Err(error) => error,
+        Ok(_) => Error::internal("a lead without a company was accepted"),
+    }
 }
 
 /// What `current` becomes by `update`: equal to it when nothing changes.
@@ -277,12 +297,7 @@ impl Change<'_> {
         self.write_custom_fields(custom_fields);
     }
 
-    fn write(
-        &mut self,
-        value: String,
-        field: &str,
-        target: fn(&mut LeadDetails) -> &mut String,
-    ) {
+    fn write(&mut self, value: String, field: &str, target: fn(&mut LeadDetails) -> &mut String) {
         if self.extent.writes(field, !value.is_empty()) {
             *target(&mut self.lead.details) = value;
         }
@@ -347,8 +362,10 @@ impl Change<'_> {
         let path = format!("{PATH}.{field}.id");
         if given.id.is_empty() {
             if !given.name.is_empty() {
-                self.violations
-                    .add(path, "is required: a name alone does not say which one is meant");
+                self.violations.add(
+                    path,
+                    "is required: a name alone does not say which one is meant",
+                );
             }
             *stored = None;
         } else if stored.as_deref() != Some(&given.id) {
@@ -416,7 +433,8 @@ impl Change<'_> {
                         }
                         // At the making of a lead this is the same as not naming it, which is said later.
                         None if stored.contains_key(&code) => {
-                            self.violations.add(path, "is required and cannot be cleared");
+                            self.violations
+                                .add(path, "is required and cannot be cleared");
                         }
                         None => {}
                     }

@@ -94,7 +94,9 @@ impl Listing {
     pub fn position(&self, token: &str) -> Option<Position> {
         let bytes: [u8; TOKEN_BYTES] = URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
         let number = |from: usize| -> Option<i64> {
-            Some(i64::from_be_bytes(bytes.get(from..from + 8)?.try_into().ok()?))
+            Some(i64::from_be_bytes(
+                bytes.get(from..from + 8)?.try_into().ok()?,
+            ))
         };
         let (micros, tie_break, checksum) = (number(1)?, number(9)?, number(17)?);
         (bytes[0] == VERSION && checksum == self.checksum(micros, tie_break)).then_some(())?;

@@ -93,6 +93,22 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The settings of no company: nothing can be referred to.
+    pub fn of_nobody() -> Self {
+        Self {
+            company: Company {
+                id: String::new(),
+                name: String::new(),
+                default_region: None,
+            },
+            customer_tags: Vec::new(),
+            referral_sources: Vec::new(),
+            life_cycles: Vec::new(),
+            action_statuses: Vec::new(),
+            custom_fields: Vec::new(),
+        }
+    }
+
     pub fn default_life_cycle(&self) -> Option<&LifeCycle> {
         active(&self.life_cycles).find(|stage| stage.is_default)
     }

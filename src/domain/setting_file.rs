@@ -106,7 +106,11 @@ pub struct FieldEntry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<OptionEntry>,
     /// Left out: `CUSTOM`.
-    #[serde(default = "custom", skip_serializing_if = "is_custom", with = "by_name")]
+    #[serde(
+        default = "custom",
+        skip_serializing_if = "is_custom",
+        with = "by_name"
+    )]
     pub source: FieldSource,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub help_text: String,
@@ -138,7 +142,10 @@ fn custom() -> FieldSource {
     FieldSource::Custom
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_custom(source: &FieldSource) -> bool {
     *source == FieldSource::Custom
 }
@@ -172,7 +179,9 @@ mod by_name {
     }
 
     /// Every name but that of the unspecified value, which comes first.
-    pub fn deserialize<'de, T: Named, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    pub fn deserialize<'de, T: Named, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
         let given = String::deserialize(deserializer)?;
         let choices = T::ALL.get(1..).unwrap_or_default();
         choices
@@ -214,7 +223,13 @@ impl SettingFile {
         let mut violations = Violations::default();
         let company = &self.company;
         Kind::Company.check(&company.id, "company.id", &mut violations);
-        check_text(&company.name, "company.name", NAME_MAX, true, &mut violations);
+        check_text(
+            &company.name,
+            "company.name",
+            NAME_MAX,
+            true,
+            &mut violations,
+        );
         if let Some(region) = &company.default_region
             && region.parse::<rlibphonenumber::Region>().is_err()
         {
@@ -223,21 +238,37 @@ impl SettingFile {
                 "must be an ISO 3166-1 alpha-2 code, such as US",
             );
         }
-        check_entries(&self.customer_tags, "customer_tags", Kind::Tag, &mut violations);
+        check_entries(
+            &self.customer_tags,
+            "customer_tags",
+            Kind::Tag,
+            &mut violations,
+        );
         check_entries(
             &self.referral_sources,
             "referral_sources",
             Kind::ReferralSource,
             &mut violations,
         );
-        check_entries(&self.life_cycles, "life_cycles", Kind::LifeCycle, &mut violations);
+        check_entries(
+            &self.life_cycles,
+            "life_cycles",
+            Kind::LifeCycle,
+            &mut violations,
+        );
         check_entries(
             &self.action_statuses,
             "action_statuses",
             Kind::ActionStatus,
             &mut violations,
         );
-        if self.life_cycles.iter().filter(|stage| stage.default).count() > 1 {
+        if self
+            .life_cycles
+            .iter()
+            .filter(|stage| stage.default)
+            .count()
+            > 1
+        {
             violations.add("life_cycles", "must have at most one default");
         }
         for (index, status) in self.action_statuses.iter().enumerate() {
@@ -252,10 +283,33 @@ impl SettingFile {
         let mut codes = HashSet::new();
         for (index, field) in self.custom_fields.iter().enumerate() {
             let path = format!("custom_fields[{index}]");
-            check_id(field.id(), &format!("{path}.id"), Kind::CustomField, violations);
-            check_text(&field.code, &format!("{path}.code"), NAME_MAX, true, violations);
-            check_text(&field.label, &format!("{path}.label"), NAME_MAX, true, violations);
-            check_text(&field.help_text, &format!("{path}.help_text"), LONG_MAX, false, violations);
+            check_id(
+                field.id(),
+                &format!("{path}.id"),
+                Kind::CustomField,
+                violations,
+            );
+            check_text(
+                &field.code,
+                &format!("{path}.code"),
+                NAME_MAX,
+                true,
+                violations,
+            );
+            check_text(
+                &field.label,
+                &format!("{path}.label"),
+                NAME_MAX,
+                true,
+                violations,
+            );
+            check_text(
+                &field.help_text,
+                &format!("{path}.help_text"),
+                LONG_MAX,
+                false,
+                violations,
+            );
             if !codes.insert((field.association, &field.code)) {
                 violations.add(format!("{path}.code"), "is there more than once");
             }
@@ -278,7 +332,9 @@ impl SettingFile {
                 }
             }
             if let Some(value) = &field.default_value
-                && let Err(description) = field.to_field(index, String::new(), None, DateTime::UNIX_EPOCH).check(value)
+                && let Err(description) = field
+                    .to_field(index, String::new(), None, DateTime::UNIX_EPOCH)
+                    .check(value)
             {
                 violations.add(format!("{path}.default_value"), description);
             }
@@ -394,9 +450,18 @@ fn check_entries<E: FileEntry>(entries: &[E], list: &str, kind: Kind, violations
     for (index, entry) in entries.iter().enumerate() {
         let path = format!("{list}[{index}]");
         check_id(entry.id(), &format!("{path}.id"), kind, violations);
-        check_text(entry.label(), &format!("{path}.name"), NAME_MAX, true, violations);
+        check_text(
+            entry.label(),
+            &format!("{path}.name"),
+            NAME_MAX,
+            true,
+            violations,
+        );
         if entry.id().is_none() && !names.insert(entry.label()) {
-            violations.add(path, "has the name of another entry, and no id to tell them apart");
+            violations.add(
+                path,
+                "has the name of another entry, and no id to tell them apart",
+            );
         }
     }
     check_unique_ids(entries, list, violations);
@@ -404,7 +469,11 @@ fn check_entries<E: FileEntry>(entries: &[E], list: &str, kind: Kind, violations
 
 fn check_unique_ids<E: FileEntry>(entries: &[E], list: &str, violations: &mut Violations) {
     let mut ids = HashSet::new();
-    for (index, id) in entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.id()?))) {
+    for (index, id) in entries
+        .iter()
+        .enumerate()
+        .filter_map(|(index, entry)| Some((index, entry.id()?)))
+    {
         if !ids.insert(id) {
             violations.add(format!("{list}[{index}].id"), "is there more than once");
         }
@@ -426,4 +495,3 @@ fn check_text(text: &str, path: &str, max: u64, required: bool, violations: &mut
         violations.add(path, format!("must be at most {max} characters long"));
     }
 }
-

@@ -85,7 +85,12 @@ fn describe(error: &ValidationError) -> String {
         return message.to_string();
     }
     match error.params.get("max") {
-        Some(max) if error.params.get("value").is_some_and(|value| value.is_array()) => {
+        Some(max)
+            if error
+                .params
+                .get("value")
+                .is_some_and(|value| value.is_array()) =>
+        {
             format!("must have at most {max} entries")
         }
         Some(max) => format!("must be at most {max} characters long"),

@@ -26,9 +26,7 @@ impl Repository {
 
     /// Makes a key with a secret that is known beforehand, in place of the one that has this id. For the demo, whose key is no secret.
     pub async fn replace_key(&self, id: &str, key: NewApiKey, secret: &Secret) -> Result<ApiKey> {
-        api_key::Entity::delete_by_id(id)
-            .exec(&self.writer)
-            .await?;
+        api_key::Entity::delete_by_id(id).exec(&self.writer).await?;
         self.insert_key(id.to_owned(), key, secret).await
     }
 
@@ -126,7 +124,11 @@ impl Repository {
 
     /// The live key with this secret, remembered for a few seconds. Secrets that are not known are not remembered: a new key
     /// works at once.
-    pub async fn authenticate(&self, digest: KeyDigest, now: Timestamp) -> Result<Option<Arc<ApiKey>>> {
+    pub async fn authenticate(
+        &self,
+        digest: KeyDigest,
+        now: Timestamp,
+    ) -> Result<Option<Arc<ApiKey>>> {
         let key = match self.keys.get(&digest).await {
             Some(key) => key,
             None => match self.find_key(digest).await? {

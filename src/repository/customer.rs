@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult};
 
+use super::ScopedRepository;
 use super::entity::{Json, customer, customer_note, customer_tag_link};
 use super::lead::some;
 use super::rows::{Row, Sql, columns};
-use super::ScopedRepository;
 use crate::domain::customer::{Customer, CustomerFilter, CustomerNote};
 use crate::domain::page::{Page, PageRequest, Position, tie_break};
 use crate::error::{Error, Result};
@@ -24,7 +24,9 @@ impl ScopedRepository<'_> {
         sql.bind(id);
         sql.and_within("c.company_id", &self.scope.companies);
         sql.push(" LIMIT 2");
-        let mut found = self.read_customers(&db.query_all_raw(sql.statement()).await?).await?;
+        let mut found = self
+            .read_customers(&db.query_all_raw(sql.statement()).await?)
+            .await?;
         match (found.pop(), found.is_empty()) {
             (Some(customer), true) => Ok(customer),
             (Some(_), false) => Err(Error::AmbiguousId {
@@ -57,9 +59,15 @@ impl ScopedRepository<'_> {
         if let Some(phone) = phone {
             sql.and_equals("phone", phone.as_str());
         }
-        sql.push_interval("last_updated_time", *last_updated_from, *last_updated_before);
+        sql.push_interval(
+            "last_updated_time",
+            *last_updated_from,
+            *last_updated_before,
+        );
         sql.push_page(page);
-        let customers = self.read_customers(&db.query_all_raw(sql.statement()).await?).await?;
+        let customers = self
+            .read_customers(&db.query_all_raw(sql.statement()).await?)
+            .await?;
         Ok(page.cut(customers, |customer| {
             Position::of(customer.created_time, &customer.id)
         }))
@@ -74,7 +82,10 @@ impl ScopedRepository<'_> {
         if customers.is_empty() {
             return Ok(customers);
         }
-        let ids: Vec<String> = customers.iter().map(|customer| customer.id.clone()).collect();
+        let ids: Vec<String> = customers
+            .iter()
+            .map(|customer| customer.id.clone())
+            .collect();
         let mut companies: Vec<String> = (customers.iter())
             .map(|customer| customer.company_id.clone())
             .collect();
@@ -87,7 +98,10 @@ impl ScopedRepository<'_> {
             .into_iter()
             .fold(HashMap::<_, Vec<_>>::new(), |mut notes, note| {
                 let owner = (note.company_id.clone(), note.customer_id.clone());
-                notes.entry(owner).or_default().push(CustomerNote::from(note));
+                notes
+                    .entry(owner)
+                    .or_default()
+                    .push(CustomerNote::from(note));
                 notes
             });
         let order = "ORDER BY customer_id, position";

@@ -34,7 +34,10 @@ fn meaning_of_sqlx(error: &sqlx::Error) -> Meaning {
     match error {
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default();
-            if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+            if error
+                .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+                .is_some()
+            {
                 meaning_of_sqlstate(&code)
             } else {
                 meaning_of_sqlite_code(&code)

@@ -22,8 +22,7 @@ static WITH_PETS: LazyLock<String> = LazyLock::new(|| {
     let (lead, pet) = (columns::<lead::Column>("l"), columns::<pet::Column>("p"));
     format!("SELECT {lead}, {pet}")
 });
-const JOIN_PETS: &str =
-    " LEFT JOIN pet p ON p.company_id = l.company_id AND p.lead_id = l.id";
+const JOIN_PETS: &str = " LEFT JOIN pet p ON p.company_id = l.company_id AND p.lead_id = l.id";
 
 impl ScopedRepository<'_> {
     /// The lead with this id, in any of the caller's companies.
@@ -124,9 +123,7 @@ impl ScopedRepository<'_> {
         sql.push(JOIN_PETS);
         sql.push(" ORDER BY l.created_time DESC, l.tie_break DESC, p.position");
         let leads = read_all(&db.query_all_raw(sql.statement()).await?)?;
-        Ok(page.cut(leads, |lead| {
-            Position::of(lead.created_time, &lead.id)
-        }))
+        Ok(page.cut(leads, |lead| Position::of(lead.created_time, &lead.id)))
     }
 
     /// Makes a customer of a lead. Of any number of callers one succeeds; the others learn the customer's id.
@@ -205,10 +202,9 @@ async fn lock(transaction: &DatabaseTransaction, company_id: &str, id: &str) -> 
     if let Some(lead) = read_all(&transaction.query_all_raw(sql.statement()).await?)?.pop() {
         return Ok(lead);
     }
-    let promotion =
-        lead_promotion::Entity::find_by_id((company_id.to_owned(), id.to_owned()))
-            .one(transaction)
-            .await?;
+    let promotion = lead_promotion::Entity::find_by_id((company_id.to_owned(), id.to_owned()))
+        .one(transaction)
+        .await?;
     Err(match promotion {
         Some(promotion) => Error::LeadPromoted {
             lead_id: id.to_owned(),
@@ -263,7 +259,11 @@ impl LeadFilter {
                 sql.and_equals(column, wanted.as_str());
             }
         }
-        sql.push_interval("last_updated_time", *last_updated_from, *last_updated_before);
+        sql.push_interval(
+            "last_updated_time",
+            *last_updated_from,
+            *last_updated_before,
+        );
     }
 }
 

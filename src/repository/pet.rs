@@ -185,11 +185,7 @@ pub async fn insert_all(db: &impl ConnectionTrait, lead: &Lead) -> Result<()> {
 }
 
 /// Makes the stored pets of `before` those of `after`, touching only what differs.
-pub async fn rewrite(
-    transaction: &DatabaseTransaction,
-    before: &Lead,
-    after: &Lead,
-) -> Result<()> {
+pub async fn rewrite(transaction: &DatabaseTransaction, before: &Lead, after: &Lead) -> Result<()> {
     let mut stored: HashMap<String, pet::Model> = (before.pets.iter().enumerate())
         .map(|(position, pet)| (pet.id.clone(), row_of(before, position, pet)))
         .collect();

@@ -84,10 +84,7 @@ impl Repository {
 }
 
 /// All of a company's settings, as one moment saw them.
-async fn read_at_one_moment(
-    db: &DatabaseConnection,
-    company_id: &str,
-) -> Result<Option<Settings>> {
+async fn read_at_one_moment(db: &DatabaseConnection, company_id: &str) -> Result<Option<Settings>> {
     let transaction = match db.get_database_backend() {
         DbBackend::Postgres => {
             db.begin_with_config(
@@ -167,7 +164,9 @@ impl Application<'_> {
             name: entry.name.clone(),
             default_region: entry.default_region.clone(),
             created_time: stored.as_ref().map_or(self.now, |row| row.created_time),
-            last_updated_time: stored.as_ref().map_or(self.now, |row| row.last_updated_time),
+            last_updated_time: stored
+                .as_ref()
+                .map_or(self.now, |row| row.last_updated_time),
         };
         if stored.as_ref().is_some_and(|row| *row != wanted) {
             wanted.last_updated_time = self.now;
@@ -176,16 +175,25 @@ impl Application<'_> {
     }
 
     async fn customer_tags(&mut self, file: &SettingFile, actor: &str) -> Result<()> {
-        let stored = self.stored::<customer_tag::Entity>(customer_tag::Column::CompanyId).await?;
+        let stored = self
+            .stored::<customer_tag::Entity>(customer_tag::Column::CompanyId)
+            .await?;
         let mut matching = Matching::new(&file.customer_tags, Kind::Tag);
         for (position, entry) in file.customer_tags.iter().enumerate() {
-            let old = matching.find(entry, &stored, |row| &row.id, |row| row.name == entry.name, |row| row.archived_time);
+            let old = matching.find(
+                entry,
+                &stored,
+                |row| &row.id,
+                |row| row.name == entry.name,
+                |row| row.archived_time,
+            );
             let mut wanted = customer_tag::Model {
                 company_id: self.company_id.to_owned(),
                 id: matching.id(entry, old.map(|row| &row.id)),
                 name: entry.name.clone(),
                 display_order: order(position),
-                last_updated_by: old.map_or_else(|| actor.to_owned(), |row| row.last_updated_by.clone()),
+                last_updated_by: old
+                    .map_or_else(|| actor.to_owned(), |row| row.last_updated_by.clone()),
                 last_updated_time: old.map_or(self.now, |row| row.last_updated_time),
                 archived_time: None,
             };
@@ -202,17 +210,28 @@ impl Application<'_> {
             self.write::<customer_tag::Entity>(old, wanted).await?;
         }
         for row in matching.left_over(stored, |row| &row.id, |row| row.archived_time) {
-            let wanted = customer_tag::Model { archived_time: Some(self.now), ..row };
+            let wanted = customer_tag::Model {
+                archived_time: Some(self.now),
+                ..row
+            };
             self.archive::<customer_tag::Entity>(wanted).await?;
         }
         Ok(())
     }
 
     async fn referral_sources(&mut self, file: &SettingFile) -> Result<()> {
-        let stored = self.stored::<referral_source::Entity>(referral_source::Column::CompanyId).await?;
+        let stored = self
+            .stored::<referral_source::Entity>(referral_source::Column::CompanyId)
+            .await?;
         let mut matching = Matching::new(&file.referral_sources, Kind::ReferralSource);
         for (position, entry) in file.referral_sources.iter().enumerate() {
-            let old = matching.find(entry, &stored, |row| &row.id, |row| row.name == entry.name, |row| row.archived_time);
+            let old = matching.find(
+                entry,
+                &stored,
+                |row| &row.id,
+                |row| row.name == entry.name,
+                |row| row.archived_time,
+            );
             let wanted = referral_source::Model {
                 company_id: self.company_id.to_owned(),
                 id: matching.id(entry, old.map(|row| &row.id)),
@@ -223,17 +242,28 @@ impl Application<'_> {
             self.write::<referral_source::Entity>(old, wanted).await?;
         }
         for row in matching.left_over(stored, |row| &row.id, |row| row.archived_time) {
-            let wanted = referral_source::Model { archived_time: Some(self.now), ..row };
+            let wanted = referral_source::Model {
+                archived_time: Some(self.now),
+                ..row
+            };
             self.archive::<referral_source::Entity>(wanted).await?;
         }
         Ok(())
     }
 
     async fn life_cycles(&mut self, file: &SettingFile) -> Result<()> {
-        let stored = self.stored::<life_cycle::Entity>(life_cycle::Column::CompanyId).await?;
+        let stored = self
+            .stored::<life_cycle::Entity>(life_cycle::Column::CompanyId)
+            .await?;
         let mut matching = Matching::new(&file.life_cycles, Kind::LifeCycle);
         for (position, entry) in file.life_cycles.iter().enumerate() {
-            let old = matching.find(entry, &stored, |row| &row.id, |row| row.name == entry.name, |row| row.archived_time);
+            let old = matching.find(
+                entry,
+                &stored,
+                |row| &row.id,
+                |row| row.name == entry.name,
+                |row| row.archived_time,
+            );
             let wanted = life_cycle::Model {
                 company_id: self.company_id.to_owned(),
                 id: matching.id(entry, old.map(|row| &row.id)),
@@ -245,17 +275,28 @@ impl Application<'_> {
             self.write::<life_cycle::Entity>(old, wanted).await?;
         }
         for row in matching.left_over(stored, |row| &row.id, |row| row.archived_time) {
-            let wanted = life_cycle::Model { archived_time: Some(self.now), ..row };
+            let wanted = life_cycle::Model {
+                archived_time: Some(self.now),
+                ..row
+            };
             self.archive::<life_cycle::Entity>(wanted).await?;
         }
         Ok(())
     }
 
     async fn action_statuses(&mut self, file: &SettingFile) -> Result<()> {
-        let stored = self.stored::<action_status::Entity>(action_status::Column::CompanyId).await?;
+        let stored = self
+            .stored::<action_status::Entity>(action_status::Column::CompanyId)
+            .await?;
         let mut matching = Matching::new(&file.action_statuses, Kind::ActionStatus);
         for (position, entry) in file.action_statuses.iter().enumerate() {
-            let old = matching.find(entry, &stored, |row| &row.id, |row| row.name == entry.name, |row| row.archived_time);
+            let old = matching.find(
+                entry,
+                &stored,
+                |row| &row.id,
+                |row| row.name == entry.name,
+                |row| row.archived_time,
+            );
             let wanted = action_status::Model {
                 company_id: self.company_id.to_owned(),
                 id: matching.id(entry, old.map(|row| &row.id)),
@@ -267,20 +308,31 @@ impl Application<'_> {
             self.write::<action_status::Entity>(old, wanted).await?;
         }
         for row in matching.left_over(stored, |row| &row.id, |row| row.archived_time) {
-            let wanted = action_status::Model { archived_time: Some(self.now), ..row };
+            let wanted = action_status::Model {
+                archived_time: Some(self.now),
+                ..row
+            };
             self.archive::<action_status::Entity>(wanted).await?;
         }
         Ok(())
     }
 
     async fn custom_fields(&mut self, file: &SettingFile) -> Result<()> {
-        let stored = self.stored::<custom_field::Entity>(custom_field::Column::CompanyId).await?;
+        let stored = self
+            .stored::<custom_field::Entity>(custom_field::Column::CompanyId)
+            .await?;
         let mut matching = Matching::new(&file.custom_fields, Kind::CustomField);
         for (position, entry) in file.custom_fields.iter().enumerate() {
             let has_code = |row: &custom_field::Model| {
                 row.code == entry.code && row.association_type == entry.association.number()
             };
-            let old = matching.find(entry, &stored, |row| &row.id, has_code, |row| row.archived_time);
+            let old = matching.find(
+                entry,
+                &stored,
+                |row| &row.id,
+                has_code,
+                |row| row.archived_time,
+            );
             let id = matching.id(entry, old.map(|row| &row.id));
             let was = old.cloned().map(CustomField::from);
             let wanted = entry.to_field(position, id, was.as_ref(), self.now);
@@ -288,7 +340,10 @@ impl Application<'_> {
             self.write::<custom_field::Entity>(old, wanted).await?;
         }
         for row in matching.left_over(stored, |row| &row.id, |row| row.archived_time) {
-            let wanted = custom_field::Model { archived_time: Some(self.now), ..row };
+            let wanted = custom_field::Model {
+                archived_time: Some(self.now),
+                ..row
+            };
             self.archive::<custom_field::Entity>(wanted).await?;
         }
         Ok(())

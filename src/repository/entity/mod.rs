@@ -8,11 +8,11 @@ pub mod customer;
 pub mod customer_note;
 pub mod customer_tag;
 pub mod customer_tag_link;
+mod json;
 pub mod lead;
 pub mod lead_promotion;
 pub mod life_cycle;
 pub mod pet;
 pub mod referral_source;
-mod json;
 
 pub use json::Json;

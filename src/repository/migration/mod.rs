@@ -125,9 +125,9 @@ async fn run_sql(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
             ("{strict}", " STRICT"),
         ],
     };
-    let sql = types
-        .iter()
-        .fold(sql.to_owned(), |sql, (word, r#type)| sql.replace(word, r#type));
+    let sql = types.iter().fold(sql.to_owned(), |sql, (word, r#type)| {
+        sql.replace(word, r#type)
+    });
     db.execute_unprepared(&sql).await?;
     Ok(())
 }

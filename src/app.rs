@@ -1,0 +1,156 @@
+//! Wiring: the repository, the services and the listener; from the first check of the schema to the last call's end.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::config::DatabaseConfig;
+use crate::error::Error;
+use crate::grpc;
+use crate::repository::{Repository, SchemaState};
+
+/// How long running calls have to finish after the signal to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone)]
+pub struct AppConfig {
+    pub listen: SocketAddr,
+    pub database: DatabaseConfig,
+    /// Migrate a server's database, too. An embedded one is always migrated: nobody else does it.
+    pub migrate: bool,
+    pub reflection: bool,
+}
+
+/// Why leash does not start, or stops.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the database cannot be used")]
+    Database(#[from] Error),
+    #[error(
+        "the database's schema is older than this release (to come: {}); run `leash migrate up` first, or start with --migrate",
+        .0.join(", ")
+    )]
+    SchemaIsOlder(Vec<String>),
+    #[error(
+        "the database's schema is newer than this release (unknown here: {}); start the release that made it, `leash migrate status` tells more",
+        .0.join(", ")
+    )]
+    SchemaIsNewer(Vec<String>),
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+    #[error("the listener failed")]
+    Serve(#[from] tonic::transport::Error),
+}
+
+/// A server that is ready to run: connected, migrated and bound, so that calls already wait for it.
+pub struct App {
+    repository: Repository,
+    routes: Routes,
+    health: HealthReporter,
+    incoming: TcpIncoming,
+    address: SocketAddr,
+}
+
+impl App {
+    pub async fn bind(config: AppConfig) -> Result<Self, StartError> {
+        let AppConfig {
+            listen,
+            database,
+            migrate,
+            reflection,
+        } = config;
+        let repository = Repository::connect(&database).await?;
+        ensure_schema(&repository, migrate).await?;
+        let cannot_listen = |source| StartError::Listen {
+            address: listen,
+            source,
+        };
+        let incoming = TcpIncoming::bind(listen)
+            .map_err(cannot_listen)?
+            .with_nodelay(Some(true));
+        let address = incoming.local_addr().map_err(cannot_listen)?;
+        let (routes, health) = grpc::routes(&repository, reflection);
+        Ok(Self {
+            repository,
+            routes,
+            health,
+            incoming,
+            address,
+        })
+    }
+
+    /// Where it listens; tells the port when a free one was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Serves until `shutdown`, then lets running calls finish for at most ten seconds.
+    pub async fn run(
+        self,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), StartError> {
+        let Self {
+            repository,
+            routes,
+            health,
+            incoming,
+            address,
+        } = self;
+        let watch = tokio::spawn(grpc::watch_database(repository.clone(), health.clone()));
+        let (drained, draining) = oneshot::channel();
+        let stop = async move {
+            shutdown.await;
+            watch.abort();
+            grpc::set_health(&health, ServingStatus::NotServing).await;
+            tracing::info!("draining for at most {} s", GRACE.as_secs());
+            // The receiver is gone only when serving has failed, which ends the wait below as well.
+            drained.send(()).ok();
+        };
+        tracing::info!(%address, "listening on {address}");
+        let serving = Server::builder()
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(incoming, stop);
+        let grace_is_over = async {
+            draining.await.ok();
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            served = serving => served?,
+            // An open health watch or a silent peer would hold the server for ever.
+            () = grace_is_over => tracing::warn!("some calls did not finish in time"),
+        }
+        repository.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Refuses a schema that is not this release's, unless leash may migrate it.
+async fn ensure_schema(repository: &Repository, migrate: bool) -> Result<(), StartError> {
+    match repository.schema_state().await? {
+        SchemaState::Current => Ok(()),
+        SchemaState::Newer(unknown) => Err(StartError::SchemaIsNewer(unknown)),
+        SchemaState::Pending(pending) if !migrate && !repository.is_embedded() => {
+            Err(StartError::SchemaIsOlder(pending))
+        }
+        SchemaState::Pending(_) => {
+            let applied = repository.migrate().await?;
+            tracing::info!(?applied, "migrated the schema: {}", applied.join(", "));
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The layer that turns a key into a scope. What does not pass it has no scope, and without a scope there is no access.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use chrono::Utc;
+use http::{HeaderMap, header::AUTHORIZATION};
+use tonic::Status;
+
+use crate::domain::api_key::{KeyDigest, SECRET_PREFIX};
+use crate::domain::id::is_well_formed;
+use crate::domain::scope::{Permission, Scope};
+use crate::error::{Error, Result};
+use crate::repository::Repository;
+
+const X_API_KEY: &str = "x-api-key";
+const X_ACTOR_ID: &str = "x-actor-id";
+
+/// Services that say nothing of anybody's data.
+const OPEN_SERVICES: [&str; 3] = [
+    "/grpc.health.v1.Health/",
+    "/grpc.reflection.v1.ServerReflection/",
+    "/grpc.reflection.v1alpha.ServerReflection/",
+];
+
+/// Base64 as clients write it, with or without padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+pub async fn authenticate(
+    State(repository): State<Repository>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path();
+    if OPEN_SERVICES.iter().any(|open| path.starts_with(open)) {
+        return next.run(request).await;
+    }
+    match scope_of_headers(&repository, request.headers()).await {
+        Ok(scope) => {
+            request.extensions_mut().insert(scope);
+            next.run(request).await
+        }
+        Err(error) => Status::from(error).into_http(),
+    }
+}
+
+/// The caller's scope, if its key allows what the method needs.
+pub fn scope_of<T>(request: &tonic::Request<T>, needs: Permission) -> Result<Scope> {
+    let scope = request
+        .extensions()
+        .get::<Scope>()
+        .ok_or(Error::Unauthenticated(NO_KEY))?;
+    scope.require(needs)?;
+    Ok(scope.clone())
+}
+
+const NO_KEY: &str = "an API key is required: send it as `authorization: Bearer KEY`";
+const BAD_KEY: &str = "the API key is not valid";
+
+async fn scope_of_headers(repository: &Repository, headers: &HeaderMap) -> Result<Scope> {
+    let sent = sent_key(headers).ok_or(Error::Unauthenticated(NO_KEY))?;
+    let secret = secret_in(sent).ok_or(Error::Unauthenticated(BAD_KEY))?;
+    let key = repository
+        .authenticate(KeyDigest::of(&secret), Utc::now())
+        .await?
+        .ok_or(Error::Unauthenticated(BAD_KEY))?;
+    Ok(Scope {
+        actor: actor(headers)?.unwrap_or(&key.id).to_owned(),
+        key_id: key.id.clone(),
+        permissions: key.permissions.clone(),
+        companies: key.companies.clone(),
+    })
+}
+
+/// What stands behind the scheme in `authorization`, or else in `x-api-key`.
+fn sent_key(headers: &HeaderMap) -> Option<&str> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let sent = match text(AUTHORIZATION.as_str()) {
+        Some(value) => match value.split_once(' ') {
+            Some((scheme, key)) if is_known_scheme(scheme) => key.trim_start(),
+            _ if is_known_scheme(value) => "",
+            _ => value,
+        },
+        None => text(X_API_KEY)?,
+    };
+    (!sent.is_empty()).then_some(sent)
+}
+
+/// Schemes are case-insensitive (RFC 9110, section 11.1).
+fn is_known_scheme(scheme: &str) -> bool {
+    ["bearer", "basic"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+}
+
+/// The secret, sent as it is or as base64 with or without the colon of an empty password.
+fn secret_in(sent: &str) -> Option<String> {
+    if sent.starts_with(SECRET_PREFIX) {
+        return Some(sent.to_owned());
+    }
+    let decoded = String::from_utf8(BASE64.decode(sent).ok()?).ok()?;
+    let secret = decoded.strip_suffix(':').unwrap_or(&decoded);
+    secret.starts_with(SECRET_PREFIX).then(|| secret.to_owned())
+}
+
+/// The member of staff in whose name the caller writes.
+fn actor(headers: &HeaderMap) -> Result<Option<&str>> {
+    let Some(value) = headers.get(X_ACTOR_ID) else {
+        return Ok(None);
+    };
+    match value.to_str() {
+        Ok(actor) if is_well_formed(actor) => Ok(Some(actor)),
+        _ => Err(Error::invalid(
+            X_ACTOR_ID,
+            "must be 1 to 64 visible ASCII characters",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_of_sending_a_key_is_understood() {
+        let secret = "leash_secret";
+        let plain = BASE64.encode(secret);
+        let with_colon = BASE64.encode(format!("{secret}:"));
+        for (name, value) in [
+            ("authorization", format!("Bearer {secret}")),
+            ("authorization", format!("bearer  {secret}")),
+            ("authorization", format!("Basic {secret}")),
+            ("authorization", format!("Basic {plain}")),
+            (
+                "authorization",
+                format!("BASIC {}", plain.trim_end_matches('=')),
+            ),
+            ("authorization", format!("Basic {with_colon}")),
+            ("authorization", secret.to_owned()),
+            ("authorization", plain.clone()),
+            ("x-api-key", secret.to_owned()),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().expect("a header value"));
+            let found = sent_key(&headers).and_then(secret_in);
+            assert_eq!(found.as_deref(), Some(secret), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_none() {
+        for value in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Basic",
+            "Digest abc",
+            "Basic bm9wZQ==",
+            "====",
+            "ÿ",
+        ] {
+            let mut headers = HeaderMap::new();
+            let value = http::HeaderValue::from_bytes(value.as_bytes()).expect("a header value");
+            headers.insert("authorization", value);
+            assert_eq!(sent_key(&headers).and_then(secret_in), None);
+        }
+    }
+}

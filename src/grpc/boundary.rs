@@ -1,0 +1,88 @@
+//! The outermost layer: gives every request an id, turns a panic into an answer, makes every error whole, and logs one line a request.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tonic::{Code, Status};
+use tonic_types::ErrorDetails;
+use uuid::Uuid;
+
+use super::status::{DOMAIN, with_request_info};
+use crate::domain::id::is_well_formed;
+
+/// Taken from the request if it is 1 to 64 visible ASCII characters, made otherwise; echoed in the answer and in every error.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+tokio::task_local! {
+    static REQUEST_ID: Arc<str>;
+}
+
+/// The id of the request that this task answers.
+pub fn request_id() -> Option<String> {
+    REQUEST_ID.try_with(|id| id.to_string()).ok()
+}
+
+pub async fn cross(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id_of(request.headers());
+    let method = request.uri().path().trim_start_matches('/').to_owned();
+    REQUEST_ID
+        .scope(Arc::clone(&id), async move {
+            let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+            let mut response = answered.unwrap_or_else(|_| panicked());
+            let status = Status::from_header_map(response.headers());
+            let code = status.as_ref().map_or(Code::Ok, Status::code);
+            if let Some(status) = status.filter(is_bare) {
+                response = completed(&status).into_http();
+            }
+            if let Ok(id) = HeaderValue::from_str(&id) {
+                response.headers_mut().insert(X_REQUEST_ID, id);
+            }
+            let duration_ms = started.elapsed().as_millis();
+            tracing::info!(method, ?code, duration_ms, request.id = %id, "{method} {code:?}");
+            response
+        })
+        .await
+}
+
+fn request_id_of(headers: &HeaderMap) -> Arc<str> {
+    headers
+        .get(X_REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .filter(|id| is_well_formed(id))
+        .map_or_else(|| Uuid::now_v7().to_string().into(), Arc::from)
+}
+
+/// The panic hook has logged what happened and where; the request's id joins the two.
+fn panicked() -> Response {
+    tracing::error!("a handler panicked");
+    Status::from(crate::error::Error::internal("a handler panicked")).into_http()
+}
+
+/// Whether an error comes from the transport, which knows nothing of our details.
+fn is_bare(status: &Status) -> bool {
+    status.code() != Code::Ok && status.details().is_empty()
+}
+
+/// What the transport says, in our words: tonic calls a message that does not decode INTERNAL and one too large OUT_OF_RANGE.
+fn completed(status: &Status) -> Status {
+    let (code, reason) = match status.code() {
+        Code::Internal => (Code::InvalidArgument, "MALFORMED_MESSAGE"),
+        Code::OutOfRange => (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"),
+        Code::Unimplemented => (Code::Unimplemented, "UNKNOWN_METHOD"),
+        Code::NotFound => (Code::NotFound, "SERVICE_NOT_FOUND"),
+        code => (code, "TRANSPORT"),
+    };
+    let message = match status.message() {
+        "" => code.description(),
+        message => message,
+    };
+    let details = ErrorDetails::with_error_info(reason, DOMAIN, std::collections::HashMap::new());
+    with_request_info(code, message.to_owned(), details)
+}

@@ -1,0 +1,44 @@
+//! Health as the database has it: SERVING while it answers, NOT_SERVING while it does not.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use super::SERVICES;
+use crate::repository::Repository;
+
+/// With these two, a database that goes or comes back shows within two seconds.
+const PERIOD: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(900);
+
+/// Sets the health of every service by the database's answers, for ever.
+pub async fn watch_database(repository: Repository, reporter: HealthReporter) {
+    let mut ticks = interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = None;
+    loop {
+        ticks.tick().await;
+        let status = ask(&repository).await;
+        if last != Some(status) {
+            tracing::info!(%status, "health is {status}");
+            set_health(&reporter, status).await;
+            last = Some(status);
+        }
+    }
+}
+
+async fn ask(repository: &Repository) -> ServingStatus {
+    match timeout(PATIENCE, repository.ping()).await {
+        Ok(Ok(())) => ServingStatus::Serving,
+        Ok(Err(_)) | Err(_) => ServingStatus::NotServing,
+    }
+}
+
+/// Sets the health of every service at once.
+pub async fn set_health(reporter: &HealthReporter, status: ServingStatus) {
+    for service in SERVICES {
+        reporter.set_service_status(service, status).await;
+    }
+}

@@ -1,0 +1,77 @@
+//! The tonic services. Handlers are thin: scope, input, repository call, reply.
+
+mod auth;
+mod boundary;
+mod convert;
+mod customer;
+mod health;
+mod lead;
+mod setting;
+mod status;
+
+use axum::middleware::{from_fn, from_fn_with_state};
+use tonic::server::NamedService;
+use tonic::service::Routes;
+use tonic_health::server::HealthReporter;
+
+use crate::pb;
+use crate::pb::customer::customer_service_server::CustomerServiceServer;
+use crate::pb::customer::lead_service_server::LeadServiceServer;
+use crate::pb::setting::setting_service_server::SettingServiceServer;
+use crate::repository::Repository;
+
+use self::customer::Customers;
+use self::lead::Leads;
+use self::setting::Settings;
+
+pub use health::{set_health, watch_database};
+
+/// The services whose health is told one by one; the empty name is the server as a whole.
+const SERVICES: [&str; 4] = [
+    "",
+    LeadServiceServer::<Leads>::NAME,
+    CustomerServiceServer::<Customers>::NAME,
+    SettingServiceServer::<Settings>::NAME,
+];
+
+/// Every service of the server behind its layers, and what sets their health.
+pub fn routes(repository: &Repository, reflection: bool) -> (Routes, HealthReporter) {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let mut routes = Routes::builder();
+    routes
+        .add_service(health)
+        .add_service(LeadServiceServer::new(Leads::new(repository.clone())))
+        .add_service(CustomerServiceServer::new(Customers::new(
+            repository.clone(),
+        )))
+        .add_service(SettingServiceServer::new(Settings::new(repository.clone())));
+    if reflection {
+        add_reflection(&mut routes);
+    }
+    // The last layer is the outermost: what authentication answers passes the boundary, too.
+    let router = routes
+        .routes()
+        .into_axum_router()
+        .layer(from_fn_with_state(repository.clone(), auth::authenticate))
+        .layer(from_fn(boundary::cross));
+    (router.into(), reporter)
+}
+
+/// Reflection in both versions: grpcurl asks for the first, older clients for the second.
+fn add_reflection(routes: &mut tonic::service::RoutesBuilder) {
+    let descriptors = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(pb::FILE_DESCRIPTOR_SET)
+            // Clients print the details of errors with these.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    match (descriptors().build_v1(), descriptors().build_v1alpha()) {
+        (Ok(v1), Ok(v1alpha)) => {
+            routes.add_service(v1).add_service(v1alpha);
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            tracing::error!(%error, "reflection is off: {error}");
+        }
+    }
+}

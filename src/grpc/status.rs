@@ -1,0 +1,107 @@
+//! The only table from a domain error to a gRPC status with its details.
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use super::boundary;
+use crate::error::{Error, Violations};
+
+/// The domain of every `ErrorInfo`.
+pub const DOMAIN: &str = "leash";
+
+/// How much a status may say. Statuses travel as headers, which clients accept up to 8 KiB; base64 takes a third of that.
+const MESSAGE_MAX: usize = 1_000;
+const VIOLATIONS_MAX: usize = 4_500;
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let (code, reason) = code_and_reason(&error);
+        let mut details = ErrorDetails::new();
+        details.set_error_info(reason, DOMAIN, metadata(&error));
+        if let Error::Invalid(violations) = &error {
+            details.set_bad_request(field_violations(violations));
+        }
+        match &error {
+            Error::Internal(cause) => tracing::error!(%cause, "internal error: {cause}"),
+            Error::Unavailable(cause) => tracing::warn!(%cause, "database unavailable: {cause}"),
+            Error::Aborted(cause) => tracing::info!(%cause, "aborted: {cause}"),
+            _ => {}
+        }
+        with_request_info(code, message(&error), details)
+    }
+}
+
+/// A status with the id of the request that it answers.
+pub fn with_request_info(code: Code, message: String, mut details: ErrorDetails) -> Status {
+    if let Some(id) = boundary::request_id() {
+        details.set_request_info(id, "");
+    }
+    Status::with_error_details(code, message, details)
+}
+
+fn code_and_reason(error: &Error) -> (Code, String) {
+    let (code, reason) = match error {
+        Error::Invalid(_) => (Code::InvalidArgument, "INVALID_REQUEST"),
+        Error::NotFound { kind, .. } => {
+            let kind = kind.to_uppercase().replace(' ', "_");
+            return (Code::NotFound, format!("{kind}_NOT_FOUND"));
+        }
+        Error::LeadPromoted { .. } => (Code::NotFound, "LEAD_PROMOTED"),
+        Error::AmbiguousId { .. } => (Code::FailedPrecondition, "AMBIGUOUS_ID"),
+        Error::Unauthenticated(_) => (Code::Unauthenticated, "UNAUTHENTICATED"),
+        Error::MissingPermission(_) => (Code::PermissionDenied, "MISSING_PERMISSION"),
+        Error::CompanyNotAllowed(_) => (Code::PermissionDenied, "COMPANY_NOT_ALLOWED"),
+        Error::Unimplemented(_) => (Code::Unimplemented, "METHOD_NOT_IMPLEMENTED"),
+        Error::Aborted(_) => (Code::Aborted, "CONFLICT"),
+        Error::Unavailable(_) => (Code::Unavailable, "DATABASE_UNAVAILABLE"),
+        Error::Internal(_) => (Code::Internal, "INTERNAL"),
+    };
+    (code, reason.to_owned())
+}
+
+/// What a program may want to know of the error, besides its reason.
+fn metadata(error: &Error) -> HashMap<String, String> {
+    let entry = match error {
+        Error::LeadPromoted { customer_id, .. } => ("customer_id", customer_id.clone()),
+        Error::MissingPermission(permission) => ("permission", permission.to_string()),
+        _ => return HashMap::new(),
+    };
+    HashMap::from([(entry.0.to_owned(), entry.1)])
+}
+
+fn message(error: &Error) -> String {
+    let mut message = error.to_string();
+    if message.len() > MESSAGE_MAX {
+        message.truncate(message.floor_char_boundary(MESSAGE_MAX));
+        message.push('…');
+    }
+    message
+}
+
+/// Every violation; where they would not fit into a header, as many as do and a last one that counts the rest.
+fn field_violations(violations: &Violations) -> Vec<FieldViolation> {
+    let mut room = VIOLATIONS_MAX;
+    let mut listed = Vec::new();
+    for violation in violations.iter() {
+        let size = violation.path.len() + violation.description.len() + 8;
+        let Some(left) = room.checked_sub(size) else {
+            break;
+        };
+        room = left;
+        listed.push(FieldViolation {
+            field: violation.path.clone(),
+            description: violation.description.clone(),
+            ..FieldViolation::default()
+        });
+    }
+    let left_out = violations.iter().count() - listed.len();
+    if left_out > 0 {
+        listed.push(FieldViolation {
+            description: format!("and {left_out} more that do not fit into an answer"),
+            ..FieldViolation::default()
+        });
+    }
+    listed
+}
