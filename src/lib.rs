@@ -3,6 +3,8 @@
 //! Imports point downward only: `main -> cli -> app -> grpc -> repository -> domain -> error`. `pb` is imported by `grpc`
 //! alone, `sea_orm` by `repository` alone, `tonic` by `grpc` and `app` alone.
 
+#![deny(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 pub mod app;
 pub mod cli;
 pub mod config;

@@ -14,7 +14,8 @@ pub const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/leash_descriptor.bin"));
 
 #[expect(
-    missing_docs,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
     clippy::pedantic,
     reason = "generated: what documentation there is comes from the comments in `proto/`"
 )]

@@ -105,7 +105,7 @@ impl Kind {
 
 /// Whether `id` is 1 to 64 visible ASCII characters.
 pub fn is_well_formed(id: &str) -> bool {
-    (1..=ID_MAX as usize).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=ID_MAX).contains(&(id.len() as u64)) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]

@@ -198,19 +198,19 @@ mod by_name {
 /// What entries of the lists have in common.
 pub trait FileEntry {
     fn id(&self) -> Option<&str>;
-    /// What tells entries of a list apart where no id does.
-    fn label(&self) -> &str;
+    /// What tells entries of a list apart where no id does: the name, or the code.
+    fn key(&self) -> &str;
 }
 
 macro_rules! file_entry {
-    ($($type:ident by $label:ident),+) => {
+    ($($type:ident by $key:ident),+) => {
         $(impl FileEntry for $type {
             fn id(&self) -> Option<&str> {
                 self.id.as_deref()
             }
 
-            fn label(&self) -> &str {
-                &self.$label
+            fn key(&self) -> &str {
+                &self.$key
             }
         })+
     };
@@ -451,13 +451,13 @@ fn check_entries<E: FileEntry>(entries: &[E], list: &str, kind: Kind, violations
         let path = format!("{list}[{index}]");
         check_id(entry.id(), &format!("{path}.id"), kind, violations);
         check_text(
-            entry.label(),
+            entry.key(),
             &format!("{path}.name"),
             NAME_MAX,
             true,
             violations,
         );
-        if entry.id().is_none() && !names.insert(entry.label()) {
+        if entry.id().is_none() && !names.insert(entry.key()) {
             violations.add(
                 path,
                 "has the name of another entry, and no id to tell them apart",

@@ -89,7 +89,7 @@ fn describe(error: &ValidationError) -> String {
             if error
                 .params
                 .get("value")
-                .is_some_and(|value| value.is_array()) =>
+                .is_some_and(serde_json::Value::is_array) =>
         {
             format!("must have at most {max} entries")
         }

@@ -25,7 +25,7 @@ tokio::task_local! {
 
 /// The id of the request that this task answers.
 pub fn request_id() -> Option<String> {
-    REQUEST_ID.try_with(|id| id.to_string()).ok()
+    REQUEST_ID.try_with(ToString::to_string).ok()
 }
 
 pub async fn cross(request: Request, next: Next) -> Response {

@@ -362,7 +362,7 @@ impl Application<'_> {
         E::ActiveModel: ActiveModelBehavior + Send,
     {
         match stored {
-            Some(stored) if *stored == wanted => return Ok(()),
+            Some(stored) if *stored == wanted => Ok(()),
             Some(_) => {
                 self.applied.changed += 1;
                 self.update::<E>(wanted).await

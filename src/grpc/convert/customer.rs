@@ -130,7 +130,7 @@ pub fn list(
         &mut violations,
     );
     let filter = CustomerFilter {
-        phone: phone(main_phone_number, settings, &mut violations),
+        phone: phone(&main_phone_number, settings, &mut violations),
         last_updated_from,
         last_updated_before,
     };

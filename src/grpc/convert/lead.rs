@@ -212,7 +212,7 @@ fn filter(
     LeadFilter {
         life_cycle_id: wanted(life_cycle_id, "life_cycle_id", violations),
         action_status_id: wanted(action_status_id, "action_status_id", violations),
-        phone: phone(main_phone_number, settings, violations),
+        phone: phone(&main_phone_number, settings, violations),
         email: wanted(email.to_lowercase(), "email", violations),
         referral_source_id: wanted(referral_source_id, "referral_source_id", violations),
         allocate_staff_id: wanted(allocate_staff_id, "allocate_staff_id", violations),
@@ -232,7 +232,7 @@ fn wanted(text: String, field: &str, violations: &mut Violations) -> Option<Stri
 
 /// `filter.main_phone_number` as phones are stored.
 pub fn phone(
-    text: String,
+    text: &str,
     settings: Option<&Settings>,
     violations: &mut Violations,
 ) -> Option<String> {
@@ -240,7 +240,7 @@ pub fn phone(
         return None;
     }
     let region = settings.and_then(|settings| settings.company.phone_region());
-    phone_to_e164(&text, region)
+    phone_to_e164(text, region)
         .inspect_err(|description| violations.add("filter.main_phone_number", *description))
         .ok()
 }
