@@ -73,6 +73,21 @@ impl Error {
         Self::Internal(cause.into())
     }
 
+    /// The same failure once more, for each of several callers who waited for one thing.
+    pub fn again(&self) -> Self {
+        let cause = match self {
+            Self::Unavailable(cause) | Self::Aborted(cause) | Self::Internal(cause) => {
+                cause.to_string()
+            }
+            error => error.to_string(),
+        };
+        match self {
+            Self::Unavailable(_) => Self::Unavailable(cause.into()),
+            Self::Aborted(_) => Self::Aborted(cause.into()),
+            _ => Self::internal(cause),
+        }
+    }
+
     /// A request with one violation.
     pub fn invalid(path: impl Into<String>, description: impl Into<String>) -> Self {
         let mut violations = Violations::default();

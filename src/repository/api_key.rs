@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder,
 };
 use subtle::ConstantTimeEq;
 
@@ -20,47 +21,19 @@ impl Repository {
     /// Makes a key. Its secret is in the answer and nowhere else.
     pub async fn create_key(&self, key: NewApiKey) -> Result<(ApiKey, Secret)> {
         let secret = Secret::generate()?;
-        let key = self.insert_key(Kind::Key.new_id(), key, &secret).await?;
+        self.check_companies(&key.companies).await?;
+        let key = insert(&self.writer, Kind::Key.new_id(), key, &secret).await?;
         Ok((key, secret))
     }
 
     /// Makes a key with a secret that is known beforehand, in place of the one that has this id. For the demo, whose key is no secret.
     pub async fn replace_key(&self, id: &str, key: NewApiKey, secret: &Secret) -> Result<ApiKey> {
-        api_key::Entity::delete_by_id(id).exec(&self.writer).await?;
-        self.insert_key(id.to_owned(), key, secret).await
-    }
-
-    async fn insert_key(&self, id: String, key: NewApiKey, secret: &Secret) -> Result<ApiKey> {
-        let NewApiKey {
-            name,
-            permissions,
-            companies,
-            expires_time,
-        } = key;
-        self.check_companies(&companies).await?;
-        let row = api_key::Model {
-            id,
-            name,
-            secret_sha256: secret.digest().0.to_vec(),
-            permissions: Json(
-                permissions
-                    .iter()
-                    .map(|permission| permission.name().to_owned())
-                    .collect(),
-            ),
-            company_ids: match companies {
-                Companies::All => None,
-                Companies::Only(ids) => Some(Json(ids)),
-            },
-            created_time: to_microseconds(Utc::now()),
-            expires_time: expires_time.map(to_microseconds),
-            revoked_time: None,
-        };
-        let active = row.clone().into_active_model().reset_all();
-        api_key::Entity::insert(active)
-            .exec_without_returning(&self.writer)
-            .await?;
-        row.try_into()
+        self.check_companies(&key.companies).await?;
+        let transaction = begin(&self.writer).await?;
+        api_key::Entity::delete_by_id(id).exec(&transaction).await?;
+        let key = insert(&transaction, id.to_owned(), key, secret).await?;
+        transaction.commit().await?;
+        Ok(key)
     }
 
     async fn check_companies(&self, companies: &Companies) -> Result<()> {
@@ -152,6 +125,42 @@ impl Repository {
             .map(ApiKey::try_from)
             .transpose()
     }
+}
+
+async fn insert(
+    db: &impl ConnectionTrait,
+    id: String,
+    key: NewApiKey,
+    secret: &Secret,
+) -> Result<ApiKey> {
+    let NewApiKey {
+        name,
+        permissions,
+        companies,
+        expires_time,
+    } = key;
+    let permissions = permissions
+        .iter()
+        .map(|permission| permission.name().to_owned())
+        .collect();
+    let row = api_key::Model {
+        id,
+        name,
+        secret_sha256: secret.digest().0.to_vec(),
+        permissions: Json(permissions),
+        company_ids: match companies {
+            Companies::All => None,
+            Companies::Only(ids) => Some(Json(ids)),
+        },
+        created_time: to_microseconds(Utc::now()),
+        expires_time: expires_time.map(to_microseconds),
+        revoked_time: None,
+    };
+    let active = row.clone().into_active_model().reset_all();
+    api_key::Entity::insert(active)
+        .exec_without_returning(db)
+        .await?;
+    row.try_into()
 }
 
 impl TryFrom<api_key::Model> for ApiKey {

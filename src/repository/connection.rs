@@ -11,7 +11,9 @@ use crate::config::DatabaseConfig;
 use crate::error::{Error, Result};
 
 /// How long a call may wait for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that was used within this time is not asked whether it still lives: that would be a round trip for every call.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// How long SQLite waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -19,12 +21,25 @@ pub fn is_sqlite(db: &DatabaseConnection) -> bool {
     db.get_database_backend() == DbBackend::Sqlite
 }
 
-/// The writing and the reading side of the database.
-pub async fn connect(config: &DatabaseConfig) -> Result<(DatabaseConnection, DatabaseConnection)> {
+/// The sides of the database.
+pub struct Connections {
+    /// On SQLite the one connection that writes; on PostgreSQL the pool.
+    pub writer: DatabaseConnection,
+    /// On SQLite a pool that cannot write; on PostgreSQL the same pool.
+    pub reader: DatabaseConnection,
+    /// One connection aside, so that health tells of the database and not of how busy the pool is.
+    pub probe: DatabaseConnection,
+}
+
+pub async fn connect(config: &DatabaseConfig) -> Result<Connections> {
     let url = config.url.as_str();
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         let pool = Database::connect(options(url, config.max_connections)).await?;
-        Ok((pool.clone(), pool))
+        Ok(Connections {
+            writer: pool.clone(),
+            reader: pool,
+            probe: Database::connect(options(url, 1)).await?,
+        })
     } else if let Some(file) = url.strip_prefix("sqlite:") {
         if file.contains(":memory:") || file.contains("mode=memory") {
             return Err(Error::invalid(
@@ -32,9 +47,12 @@ pub async fn connect(config: &DatabaseConfig) -> Result<(DatabaseConnection, Dat
                 "must name a file: an in-memory SQLite database is one per connection",
             ));
         }
-        let writer = Database::connect(sqlite_options(url, 1, false)).await?;
-        let reader = Database::connect(sqlite_options(url, config.max_connections, true)).await?;
-        Ok((writer, reader))
+        // The writer first: it makes the file.
+        Ok(Connections {
+            writer: Database::connect(sqlite_options(url, 1, false)).await?,
+            reader: Database::connect(sqlite_options(url, config.max_connections, true)).await?,
+            probe: Database::connect(sqlite_options(url, 1, true)).await?,
+        })
     } else {
         Err(Error::invalid(
             "database-url",
@@ -48,6 +66,7 @@ fn options(url: &str, max_connections: u32) -> ConnectOptions {
     options
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire_if_idle_for(TRUSTED_FOR)
         .sqlx_logging(false)
         // SQL may hold what people wrote.
         .record_stmt_in_spans(false);

@@ -22,6 +22,7 @@ use sea_orm::{
     TransactionTrait,
 };
 
+use self::connection::Connections;
 use crate::config::DatabaseConfig;
 use crate::domain::api_key::{ApiKey, KeyDigest};
 use crate::domain::scope::Scope;
@@ -39,10 +40,9 @@ const CACHED_KEYS: u64 = 10_000;
 /// The database, and what is remembered of it. Clones share both.
 #[derive(Clone)]
 pub struct Repository {
-    /// On SQLite the one connection that writes; on PostgreSQL the pool.
     writer: DatabaseConnection,
-    /// On SQLite a pool that cannot write; on PostgreSQL the same pool.
     reader: DatabaseConnection,
+    probe: DatabaseConnection,
     settings: Cache<String, Arc<Settings>>,
     keys: Cache<KeyDigest, Arc<ApiKey>>,
 }
@@ -50,10 +50,15 @@ pub struct Repository {
 impl Repository {
     /// Connects, and makes the SQLite file if it is not there. Does not touch the schema.
     pub async fn connect(config: &DatabaseConfig) -> Result<Self> {
-        let (writer, reader) = connection::connect(config).await?;
+        let Connections {
+            writer,
+            reader,
+            probe,
+        } = connection::connect(config).await?;
         Ok(Self {
             writer,
             reader,
+            probe,
             settings: Cache::builder()
                 .max_capacity(CACHED_COMPANIES)
                 .time_to_live(STALE_AT_MOST)
@@ -79,18 +84,14 @@ impl Repository {
         migration::up(&self.writer).await
     }
 
-    /// Asks both sides of the database a real question.
+    /// Asks the database a real question.
     pub async fn ping(&self) -> Result<()> {
-        connection::ping(&self.reader).await?;
-        if self.is_embedded() {
-            connection::ping(&self.writer).await?;
-        }
-        Ok(())
+        connection::ping(&self.probe).await
     }
 
     /// Closes every connection, once those in use are back. On SQLite this folds the write-ahead log into the file.
     pub async fn close(&self) {
-        for side in [&self.reader, &self.writer] {
+        for side in [&self.probe, &self.reader, &self.writer] {
             if let Err(error) = side.close_by_ref().await {
                 tracing::warn!(%error, "closing the database: {error}");
             }

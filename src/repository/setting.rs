@@ -16,7 +16,7 @@ use super::entity::{
 use super::error::is_unique_violation;
 use super::{Repository, ScopedRepository, begin};
 use crate::domain::custom_field::CustomField;
-use crate::domain::id::Kind;
+use crate::domain::id::{Kind, is_well_formed};
 use crate::domain::setting::{
     ActionStatus, Company, CustomerTag, LifeCycle, ReferralSource, Settings,
 };
@@ -46,17 +46,25 @@ impl ScopedRepository<'_> {
 impl Repository {
     /// The settings of a company as they are, or were a few seconds ago where another process has changed them since.
     pub async fn settings(&self, company_id: &str) -> Result<Option<Arc<Settings>>> {
-        if let Some(settings) = self.settings.get(company_id).await {
-            return Ok(Some(settings));
-        }
-        let Some(settings) = read_at_one_moment(&self.reader, company_id).await? else {
+        if !is_well_formed(company_id) {
             return Ok(None);
+        }
+        // Any number of callers wait for one reading. What is not there is not remembered.
+        let reading = async {
+            match read_at_one_moment(&self.reader, company_id).await {
+                Ok(Some(settings)) => Ok(Arc::new(settings)),
+                Ok(None) => Err(None),
+                Err(error) => Err(Some(error)),
+            }
         };
-        let settings = Arc::new(settings);
-        self.settings
-            .insert(company_id.to_owned(), Arc::clone(&settings))
-            .await;
-        Ok(Some(settings))
+        let read = self.settings.try_get_with_by_ref(company_id, reading);
+        match read.await {
+            Ok(settings) => Ok(Some(settings)),
+            Err(missing) => match &*missing {
+                None => Ok(None),
+                Some(error) => Err(error.again()),
+            },
+        }
     }
 
     /// A company's active settings as a file.
