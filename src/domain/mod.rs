@@ -36,6 +36,16 @@ impl Stamp {
     }
 }
 
+/// The first moment at or after `time` that a column can hold: what is stored is before both or before neither.
+pub fn up_to_microseconds(time: Timestamp) -> Timestamp {
+    let down = to_microseconds(time);
+    if down < time {
+        down + TimeDelta::microseconds(1)
+    } else {
+        time
+    }
+}
+
 /// `time` as both databases keep it. Rounding twice changes nothing.
 pub fn to_microseconds(time: Timestamp) -> Timestamp {
     time.duration_trunc(TimeDelta::microseconds(1))

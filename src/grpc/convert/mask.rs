@@ -7,7 +7,7 @@ use crate::domain::compliance::ComplianceChange;
 use crate::domain::contact::AddressPart;
 use crate::domain::lead::Mask;
 use crate::error::Violations;
-use crate::pb::customer as pb;
+use crate::pb::{common, customer as pb};
 
 /// The fields that an update can write.
 const FIELDS: [&str; 14] = [
@@ -50,7 +50,9 @@ pub fn mask(
         } else if let Some(field) = FIELDS.into_iter().find(|field| field == path) {
             mask.fields.push(field);
         } else if let Some(part) = path.strip_prefix("address.").and_then(address_part) {
-            mask.address.push(part);
+            if !mask.address.contains(&part) {
+                mask.address.push(part);
+            }
         } else if let Some(code) = path.strip_prefix("custom_fields.") {
             codes.push(code.trim_matches('`').to_owned());
         } else if let Some(part) = path
@@ -81,6 +83,30 @@ fn address_part(name: &str) -> Option<AddressPart> {
         "type" => AddressPart::Type,
         _ => return None,
     })
+}
+
+/// An address reduced to the parts that are named, in whichever spelling they were given.
+fn parts_of(mut given: common::Address, parts: &[AddressPart]) -> common::Address {
+    let mut kept = common::Address::default();
+    for part in parts {
+        match part {
+            AddressPart::Address1 => {
+                kept.address1 = std::mem::take(&mut given.address1);
+                kept.street = std::mem::take(&mut given.street);
+            }
+            AddressPart::Address2 => kept.address2 = std::mem::take(&mut given.address2),
+            AddressPart::City => kept.city = std::mem::take(&mut given.city),
+            AddressPart::State => kept.state = std::mem::take(&mut given.state),
+            AddressPart::PostalCode => {
+                kept.postal_code = std::mem::take(&mut given.postal_code);
+                kept.zip = std::mem::take(&mut given.zip);
+            }
+            AddressPart::Country => kept.country = std::mem::take(&mut given.country),
+            AddressPart::Coordinate => kept.coordinate = given.coordinate.take(),
+            AddressPart::Type => kept.r#type = given.r#type,
+        }
+    }
+    kept
 }
 
 fn is_compliance_part(name: &str) -> bool {
@@ -151,9 +177,13 @@ fn keep_only(lead: &mut pb::Lead, mask: &Mask, codes: Vec<String>) {
         referral_source,
         compliance_config
     );
-    if named("address") || !mask.address.is_empty() {
-        lead.address = given.address;
-    }
+    lead.address = if named("address") {
+        given.address
+    } else {
+        given
+            .address
+            .map(|address| parts_of(address, &mask.address))
+    };
     if named("custom_fields") {
         lead.custom_fields = given.custom_fields;
     } else {

@@ -1,5 +1,5 @@
-use crate::domain::Timestamp;
 use crate::domain::page::{Listing, PAGE_SIZE_MAX, Page, PageRequest};
+use crate::domain::{Timestamp, up_to_microseconds};
 use crate::error::Violations;
 use crate::pb::{common as pb, google::r#type::Interval};
 
@@ -69,7 +69,9 @@ pub fn interval(
         return (None, None);
     };
     let mut end = |given: Option<_>, field| {
-        given.and_then(|time| super::timestamp(time, format!("{path}.{field}"), violations))
+        given
+            .and_then(|time| super::timestamp(time, format!("{path}.{field}"), violations))
+            .map(up_to_microseconds)
     };
     let (from, before) = (end(start_time, "start_time"), end(end_time, "end_time"));
     if let (Some(from), Some(before)) = (from, before)
