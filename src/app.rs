@@ -34,7 +34,7 @@ pub enum StartError {
     #[error("the database cannot be used")]
     Database(#[from] Error),
     #[error(
-        "the database's schema is older than this release (to come: {}); run `leash migrate up` first, or start with --migrate",
+        "the database's schema is older than this release (to come: {}); run `leash migrate up` first, or `leash serve --migrate`",
         .0.join(", ")
     )]
     SchemaIsOlder(Vec<String>),
@@ -69,8 +69,7 @@ impl App {
             migrate,
             reflection,
         } = config;
-        let repository = Repository::connect(&database).await?;
-        ensure_schema(&repository, migrate).await?;
+        let repository = open(&database, migrate).await?;
         let cannot_listen = |source| StartError::Listen {
             address: listen,
             source,
@@ -139,10 +138,11 @@ impl App {
     }
 }
 
-/// Refuses a schema that is not this release's, unless leash may migrate it.
-async fn ensure_schema(repository: &Repository, migrate: bool) -> Result<(), StartError> {
+/// Connects to a database with this release's schema. An older one is migrated if leash may do that, and refused otherwise.
+pub async fn open(database: &DatabaseConfig, migrate: bool) -> Result<Repository, StartError> {
+    let repository = Repository::connect(database).await?;
     match repository.schema_state().await? {
-        SchemaState::Current => Ok(()),
+        SchemaState::Current => Ok(repository),
         SchemaState::Newer(unknown) => Err(StartError::SchemaIsNewer(unknown)),
         SchemaState::Pending(pending) if !migrate && !repository.is_embedded() => {
             Err(StartError::SchemaIsOlder(pending))
@@ -150,7 +150,7 @@ async fn ensure_schema(repository: &Repository, migrate: bool) -> Result<(), Sta
         SchemaState::Pending(_) => {
             let applied = repository.migrate().await?;
             tracing::info!(?applied, "migrated the schema: {}", applied.join(", "));
-            Ok(())
+            Ok(repository)
         }
     }
 }

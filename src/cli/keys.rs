@@ -2,10 +2,10 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 
 use super::Outcome;
+use crate::app;
 use crate::config::DatabaseConfig;
 use crate::domain::api_key::{ApiKey, NewApiKey};
 use crate::domain::scope::{Companies, Permission};
-use crate::repository::Repository;
 
 #[derive(Debug, Args)]
 pub struct Keys {
@@ -67,7 +67,7 @@ impl Keys {
         match self.action {
             Action::Create(create) => create.run().await,
             Action::List { database } => {
-                let repository = Repository::connect(&database).await?;
+                let repository = app::open(&database, false).await?;
                 for key in repository.list_keys().await? {
                     println!("{}", describe(&key));
                 }
@@ -75,7 +75,7 @@ impl Keys {
                 Ok(())
             }
             Action::Revoke { id, database } => {
-                let repository = Repository::connect(&database).await?;
+                let repository = app::open(&database, false).await?;
                 let key = repository.revoke_key(&id).await?;
                 println!("{}", describe(&key));
                 repository.close().await;
@@ -87,7 +87,7 @@ impl Keys {
 
 impl Create {
     async fn run(self) -> Outcome {
-        let repository = Repository::connect(&self.database).await?;
+        let repository = app::open(&self.database, false).await?;
         let (key, secret) = repository
             .create_key(NewApiKey {
                 name: self.name,

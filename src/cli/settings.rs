@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Outcome;
+use crate::app;
 use crate::config::DatabaseConfig;
 use crate::domain::setting_file::SettingFile;
-use crate::repository::Repository;
 
 /// Recorded in `last_updated_by` of tags that a file changes without naming anybody.
 const ACTOR: &str = "leash";
@@ -49,7 +49,7 @@ impl Settings {
         match self.action {
             Action::Apply { file, database } => {
                 let settings = read(&file)?;
-                let repository = Repository::connect(&database).await?;
+                let repository = app::open(&database, false).await?;
                 let applied = repository.apply_settings(&settings, ACTOR).await?;
                 repository.close().await;
                 println!(
@@ -62,7 +62,7 @@ impl Settings {
                 format,
                 database,
             } => {
-                let repository = Repository::connect(&database).await?;
+                let repository = app::open(&database, false).await?;
                 let settings = repository
                     .export_settings(&company)
                     .await?
