@@ -1,18 +1,14 @@
 //! A company's settings as a file: what `leash settings apply` reads and `leash settings export` writes.
 
-use std::collections::HashSet;
+mod validation;
 
-use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 use super::custom_field::{
     Association, CustomField, FieldOption, FieldSource, FieldType, FieldValue,
 };
-use super::id::Kind;
 use super::setting::{Entry, Settings, active};
-use super::text::{LONG_MAX, NAME_MAX};
-use crate::error::{Result, Violations};
 
 /// One company with everything set up for it, each list in display order.
 ///
@@ -218,130 +214,6 @@ macro_rules! file_entry {
 file_entry!(TagEntry by name, NamedEntry by name, LifeCycleEntry by name, ActionStatusEntry by name, FieldEntry by code);
 
 impl SettingFile {
-    /// Every rule that the file breaks, with the path of the entry.
-    pub fn validate(&self) -> Result<()> {
-        let mut violations = Violations::default();
-        let company = &self.company;
-        Kind::Company.check(&company.id, "company.id", &mut violations);
-        check_text(
-            &company.name,
-            "company.name",
-            NAME_MAX,
-            true,
-            &mut violations,
-        );
-        if let Some(region) = &company.default_region
-            && region.parse::<rlibphonenumber::Region>().is_err()
-        {
-            violations.add(
-                "company.default_region",
-                "must be an ISO 3166-1 alpha-2 code, such as US",
-            );
-        }
-        check_entries(
-            &self.customer_tags,
-            "customer_tags",
-            Kind::Tag,
-            &mut violations,
-        );
-        check_entries(
-            &self.referral_sources,
-            "referral_sources",
-            Kind::ReferralSource,
-            &mut violations,
-        );
-        check_entries(
-            &self.life_cycles,
-            "life_cycles",
-            Kind::LifeCycle,
-            &mut violations,
-        );
-        check_entries(
-            &self.action_statuses,
-            "action_statuses",
-            Kind::ActionStatus,
-            &mut violations,
-        );
-        if self
-            .life_cycles
-            .iter()
-            .filter(|stage| stage.default)
-            .count()
-            > 1
-        {
-            violations.add("life_cycles", "must have at most one default");
-        }
-        for (index, status) in self.action_statuses.iter().enumerate() {
-            let path = format!("action_statuses[{index}].color");
-            check_text(&status.color, &path, NAME_MAX, false, &mut violations);
-        }
-        self.check_fields(&mut violations);
-        violations.into_result(())
-    }
-
-    fn check_fields(&self, violations: &mut Violations) {
-        let mut codes = HashSet::new();
-        for (index, field) in self.custom_fields.iter().enumerate() {
-            let path = format!("custom_fields[{index}]");
-            check_id(
-                field.id(),
-                &format!("{path}.id"),
-                Kind::CustomField,
-                violations,
-            );
-            check_text(
-                &field.code,
-                &format!("{path}.code"),
-                NAME_MAX,
-                true,
-                violations,
-            );
-            check_text(
-                &field.label,
-                &format!("{path}.label"),
-                NAME_MAX,
-                true,
-                violations,
-            );
-            check_text(
-                &field.help_text,
-                &format!("{path}.help_text"),
-                LONG_MAX,
-                false,
-                violations,
-            );
-            if !codes.insert((field.association, &field.code)) {
-                violations.add(format!("{path}.code"), "is there more than once");
-            }
-            let chooses = matches!(field.r#type, FieldType::Select | FieldType::MultiSelect);
-            if chooses == field.options.is_empty() {
-                let description = if chooses {
-                    "must not be empty for a field that chooses among them"
-                } else {
-                    "must be empty for a field that does not choose among them"
-                };
-                violations.add(format!("{path}.options"), description);
-            }
-            let mut values = HashSet::new();
-            for (position, option) in field.options.iter().enumerate() {
-                let path = format!("{path}.options[{position}]");
-                check_text(option.value(), &path, NAME_MAX, true, violations);
-                check_text(option.label(), &path, NAME_MAX, true, violations);
-                if !values.insert(option.value()) {
-                    violations.add(path, "is there more than once");
-                }
-            }
-            if let Some(value) = &field.default_value
-                && let Err(description) = field
-                    .to_field(index, String::new(), None, DateTime::UNIX_EPOCH)
-                    .check(value)
-            {
-                violations.add(format!("{path}.default_value"), description);
-            }
-        }
-        check_unique_ids(&self.custom_fields, "custom_fields", violations);
-    }
-
     /// The file that would make the active settings what they are.
     pub fn export(settings: &Settings) -> Self {
         Self {
@@ -404,10 +276,10 @@ impl FieldEntry {
         }
     }
 
-    /// The field that this entry, at `position` of its list, makes or turns `stored` into.
+    /// The field that this entry makes, or turns `stored` into.
     pub fn to_field(
         &self,
-        position: usize,
+        display_order: i32,
         id: String,
         stored: Option<&CustomField>,
         now: Timestamp,
@@ -427,7 +299,7 @@ impl FieldEntry {
             default_value: self.default_value.clone(),
             options: self.options.iter().enumerate().map(option).collect(),
             source: self.source,
-            display_order: order(position),
+            display_order,
             help_text: self.help_text.clone(),
             create_time: stored.map_or(now, |stored| stored.create_time),
             update_time: stored.map_or(now, |stored| stored.update_time),
@@ -443,55 +315,4 @@ impl FieldEntry {
 /// A place in a list as a display order, from 1.
 pub fn order(position: usize) -> i32 {
     i32::try_from(position + 1).unwrap_or(i32::MAX)
-}
-
-fn check_entries<E: FileEntry>(entries: &[E], list: &str, kind: Kind, violations: &mut Violations) {
-    let mut names = HashSet::new();
-    for (index, entry) in entries.iter().enumerate() {
-        let path = format!("{list}[{index}]");
-        check_id(entry.id(), &format!("{path}.id"), kind, violations);
-        check_text(
-            entry.key(),
-            &format!("{path}.name"),
-            NAME_MAX,
-            true,
-            violations,
-        );
-        if entry.id().is_none() && !names.insert(entry.key()) {
-            violations.add(
-                path,
-                "has the name of another entry, and no id to tell them apart",
-            );
-        }
-    }
-    check_unique_ids(entries, list, violations);
-}
-
-fn check_unique_ids<E: FileEntry>(entries: &[E], list: &str, violations: &mut Violations) {
-    let mut ids = HashSet::new();
-    for (index, id) in entries
-        .iter()
-        .enumerate()
-        .filter_map(|(index, entry)| Some((index, entry.id()?)))
-    {
-        if !ids.insert(id) {
-            violations.add(format!("{list}[{index}].id"), "is there more than once");
-        }
-    }
-}
-
-fn check_id(id: Option<&str>, path: &str, kind: Kind, violations: &mut Violations) {
-    if let Some(id) = id {
-        kind.check(id, path, violations);
-    }
-}
-
-fn check_text(text: &str, path: &str, max: u64, required: bool, violations: &mut Violations) {
-    if required && text.trim().is_empty() {
-        violations.add(path, "is required");
-    } else if text.contains('\0') {
-        violations.add(path, "must not contain NUL characters");
-    } else if text.chars().count() as u64 > max {
-        violations.add(path, format!("must be at most {max} characters long"));
-    }
 }
