@@ -109,7 +109,9 @@ impl App {
             incoming,
             address,
         } = self;
-        let watch = tokio::spawn(grpc::watch_database(repository.clone(), health.clone()));
+        let first = grpc::begin_health(&repository, &health).await;
+        let watch = grpc::watch_database(repository.clone(), health.clone(), first);
+        let watch = tokio::spawn(watch);
         let (drained, draining) = oneshot::channel();
         let stop = async move {
             shutdown.await;

@@ -115,6 +115,19 @@ impl Violations {
         });
     }
 
+    /// Says that something is missing, unless more is said of it already.
+    pub fn add_missing(&mut self, path: impl Into<String>) {
+        let path = path.into();
+        if !self.mentions(&path) {
+            self.add(path, "is required");
+        }
+    }
+
+    /// Whether something is wrong at `path`.
+    pub fn mentions(&self, path: &str) -> bool {
+        self.0.iter().any(|violation| violation.path == path)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -80,6 +80,19 @@ pub struct LeadInput {
     pub custom_fields: GivenValues,
 }
 
+impl LeadInput {
+    /// What can be checked where the company is not known.
+    fn without_references(self) -> Self {
+        Self {
+            life_cycle: Reference::default(),
+            action_status: Reference::default(),
+            referral_source: Reference::default(),
+            custom_fields: GivenValues::new(),
+            ..self
+        }
+    }
+}
+
 /// Which parts of a stored lead an update writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Extent {
@@ -122,7 +135,7 @@ pub struct LeadUpdate {
 
 /// The lead that `input` describes, as the first version of it.
 pub fn create(
-    input: LeadInput,
+    mut input: LeadInput,
     compliance: Option<ComplianceChange>,
     settings: &Settings,
     stamp: &Stamp,
@@ -138,7 +151,14 @@ pub fn create(
         last_updated_by: stamp.actor.clone(),
         last_updated_time: stamp.time,
     };
+    if settings.is_nobodys() {
+        input = input.without_references();
+    }
     let names_no_stage = input.life_cycle == Reference::default();
+    // A new lead has no pets yet that an id could mean.
+    for pet in &mut input.pets {
+        pet.id.clear();
+    }
     let mut change = Change {
         lead: &mut lead,
         extent: &Extent::Given,
@@ -163,26 +183,6 @@ pub fn create(
     }
     require_name_and_phone(&lead.details, &mut violations);
     violations.into_result(lead)
-}
-
-/// Why a lead cannot be made that names no company: everything that is wrong whatever the company.
-pub fn refuse_without_company(input: LeadInput, mut violations: Violations) -> Error {
-    violations.add(
-        "lead.company_id",
-        "is required, for this key is not for exactly one company",
-    );
-    let input = LeadInput {
-        life_cycle: Reference::default(),
-        action_status: Reference::default(),
-        referral_source: Reference::default(),
-        custom_fields: GivenValues::new(),
-        ..input
-    };
-    let (settings, stamp) = (Settings::of_nobody(), Stamp::now(""));
-    match create(input, None, &settings, &stamp, violations) {
-        Err(error) => error,
-        Ok(_) => Error::internal("a lead without a company was accepted"),
-    }
 }
 
 /// What `current` becomes by `update`: equal to it when nothing changes.
@@ -228,11 +228,10 @@ pub fn update(
 
 fn require_name_and_phone(details: &LeadDetails, violations: &mut Violations) {
     if details.first_name.trim().is_empty() {
-        violations.add("lead.first_name", "is required");
+        violations.add_missing("lead.first_name");
     }
-    let has_phone_violation = violations.iter().any(|found| found.path == "lead.phone");
-    if details.phone.is_empty() && !has_phone_violation {
-        violations.add("lead.phone", "is required");
+    if details.phone.is_empty() {
+        violations.add_missing("lead.phone");
     }
 }
 
@@ -421,7 +420,9 @@ impl Change<'_> {
                     values.insert(code, value);
                 }
                 (Some(value), Some(field)) => {
-                    if let Err(description) = field.check(&value) {
+                    if let Err(description) = field.check(&value)
+                        && !self.violations.mentions(&path)
+                    {
                         self.violations.add(path, description);
                     }
                     values.insert(code, value);
@@ -465,7 +466,7 @@ impl Change<'_> {
                 None if field.is_required => {
                     let code = &field.code;
                     self.violations
-                        .add(format!("lead.custom_fields[{code:?}]"), "is required");
+                        .add_missing(format!("lead.custom_fields[{code:?}]"));
                 }
                 None => {}
             }

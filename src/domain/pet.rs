@@ -186,13 +186,13 @@ impl PetDetails {
     /// Rules on what will be stored.
     fn check_whole(&self, path: &str, violations: &mut Violations) {
         if self.name.trim().is_empty() {
-            violations.add(format!("{path}.name"), "is required");
+            violations.add_missing(format!("{path}.name"));
         }
         if self.r#type == PetType::Unspecified {
-            violations.add(format!("{path}.type"), "is required");
+            violations.add_missing(format!("{path}.type"));
         }
         if self.breed.trim().is_empty() {
-            violations.add(format!("{path}.breed"), "is required");
+            violations.add_missing(format!("{path}.breed"));
         }
     }
 

@@ -93,6 +93,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether they stand in for those of a company that is not known.
+    pub fn is_nobodys(&self) -> bool {
+        self.company.id.is_empty()
+    }
+
     /// The settings of no company: nothing can be referred to.
     pub fn of_nobody() -> Self {
         Self {

@@ -1,5 +1,6 @@
 //! The outermost layer: gives every request an id, turns a panic into an answer, makes every error whole, and logs one line a request.
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -80,9 +81,13 @@ fn completed(status: &Status) -> Status {
         code => (code, "TRANSPORT"),
     };
     let message = match status.message() {
-        "" => code.description(),
-        message => message,
+        "" => code.description().to_owned(),
+        message => message.to_owned(),
     };
-    let details = ErrorDetails::with_error_info(reason, DOMAIN, std::collections::HashMap::new());
-    with_request_info(code, message.to_owned(), details)
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    if code == Code::InvalidArgument {
+        // It is about the message as a whole, so that there is no path.
+        details.add_bad_request_violation("", &message);
+    }
+    with_request_info(code, message, details)
 }

@@ -57,12 +57,11 @@ impl CustomerService for Customers {
         let scope = scope_of(&request, CustomersRead)?;
         let request = request.into_inner();
         let within = self.repository.within(&scope);
-        let settings = match request.company_id.as_str() {
-            "" => None,
-            named => Some(within.settings(named).await?),
-        };
-        let list = convert::customer::list(request, settings.as_deref())?;
-        let settings = settings.ok_or_else(|| Error::invalid("company_id", "is required"))?;
+        let mut violations = Violations::default();
+        let settings = within
+            .settings_named(&request.company_id, "company_id", &mut violations)
+            .await?;
+        let list = convert::customer::list(request, &settings, violations)?;
 
         let company_id = &settings.company.id;
         let page = within

@@ -13,18 +13,28 @@ use crate::repository::Repository;
 const PERIOD: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_millis(900);
 
-/// Sets the health of every service by the database's answers, for ever.
-pub async fn watch_database(repository: Repository, reporter: HealthReporter) {
+/// Sets the health of every service by what the database answers now.
+pub async fn begin_health(repository: &Repository, reporter: &HealthReporter) -> ServingStatus {
+    let status = ask(repository).await;
+    set_health(reporter, status).await;
+    status
+}
+
+/// Keeps the health of every service, which was `last`, at what the database answers, for ever.
+pub async fn watch_database(
+    repository: Repository,
+    reporter: HealthReporter,
+    mut last: ServingStatus,
+) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = None;
     loop {
         ticks.tick().await;
         let status = ask(&repository).await;
-        if last != Some(status) {
+        if status != last {
             tracing::info!(%status, "health is {status}");
             set_health(&reporter, status).await;
-            last = Some(status);
+            last = status;
         }
     }
 }

@@ -30,16 +30,15 @@ impl LeadService for Leads {
         let scope = scope_of(&request, LeadsWrite)?;
         let mut violations = Violations::default();
         let new = convert::lead::new_lead(request.into_inner(), &mut violations);
-        let company_id = match new.company_id.as_str() {
-            "" => scope.only_company(),
-            named => Some(named),
-        };
-        let Some(company_id) = company_id else {
-            return Err(lead::refuse_without_company(new.input, violations).into());
+        let company_id = match (new.company_id.as_str(), scope.only_company()) {
+            ("", Some(only)) => only,
+            (named, _) => named,
         };
 
         let within = self.repository.within(&scope);
-        let settings = within.settings(company_id).await?;
+        let settings = within
+            .settings_named(company_id, "lead.company_id", &mut violations)
+            .await?;
         let stamp = Stamp::now(&scope.actor);
         let lead = lead::create(new.input, new.compliance, &settings, &stamp, violations)?;
         within.create_lead(&lead).await?;
@@ -95,12 +94,11 @@ impl LeadService for Leads {
         let scope = scope_of(&request, LeadsRead)?;
         let request = request.into_inner();
         let within = self.repository.within(&scope);
-        let settings = match request.company_id.as_str() {
-            "" => None,
-            named => Some(within.settings(named).await?),
-        };
-        let list = convert::lead::list(request, settings.as_deref())?;
-        let settings = settings.ok_or_else(|| Error::invalid("company_id", "is required"))?;
+        let mut violations = Violations::default();
+        let settings = within
+            .settings_named(&request.company_id, "company_id", &mut violations)
+            .await?;
+        let list = convert::lead::list(request, &settings, violations)?;
 
         let company_id = &settings.company.id;
         let page = within

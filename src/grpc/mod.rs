@@ -24,7 +24,7 @@ use self::customer::Customers;
 use self::lead::Leads;
 use self::setting::Settings;
 
-pub use health::{set_health, watch_database};
+pub use health::{begin_health, set_health, watch_database};
 
 /// The services whose health is told one by one; the empty name is the server as a whole.
 const SERVICES: [&str; 4] = [

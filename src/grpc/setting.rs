@@ -6,7 +6,7 @@ use super::auth::scope_of;
 use super::convert::setting as convert;
 use crate::domain::scope::Permission::SettingsRead;
 use crate::domain::setting;
-use crate::error::{Error, Result as DomainResult, Violations};
+use crate::error::{Result as DomainResult, Violations};
 use crate::pb::setting as pb;
 use crate::pb::setting::setting_service_server::SettingService;
 use crate::repository::Repository;
@@ -21,17 +21,19 @@ impl Settings {
         Self { repository }
     }
 
-    /// The settings that a request asks for, if its key may read them.
+    /// The settings that a request asks for, if its key may read them and nothing is wrong with it.
     async fn of_company<T>(
         &self,
         request: &Request<T>,
-        company_id: fn(&T) -> &str,
+        company_id: &str,
+        mut violations: Violations,
     ) -> DomainResult<Arc<setting::Settings>> {
         let scope = scope_of(request, SettingsRead)?;
-        match company_id(request.get_ref()) {
-            "" => Err(Error::invalid("company_id", "is required")),
-            company_id => self.repository.within(&scope).settings(company_id).await,
-        }
+        let within = self.repository.within(&scope);
+        let settings = within
+            .settings_named(company_id, "company_id", &mut violations)
+            .await?;
+        violations.into_result(settings)
     }
 }
 
@@ -41,7 +43,10 @@ impl SettingService for Settings {
         &self,
         request: Request<pb::ListCustomerTagsRequest>,
     ) -> Result<Response<pb::ListCustomerTagsResponse>, Status> {
-        let settings = self.of_company(&request, |list| &list.company_id).await?;
+        let company_id = &request.get_ref().company_id;
+        let settings = self
+            .of_company(&request, company_id, Violations::default())
+            .await?;
         Ok(Response::new(pb::ListCustomerTagsResponse {
             tags: convert::active(&settings.customer_tags, convert::customer_tag),
         }))
@@ -51,7 +56,10 @@ impl SettingService for Settings {
         &self,
         request: Request<pb::ListCustomerReferralSourcesRequest>,
     ) -> Result<Response<pb::ListCustomerReferralSourcesResponse>, Status> {
-        let settings = self.of_company(&request, |list| &list.company_id).await?;
+        let company_id = &request.get_ref().company_id;
+        let settings = self
+            .of_company(&request, company_id, Violations::default())
+            .await?;
         Ok(Response::new(pb::ListCustomerReferralSourcesResponse {
             referral_sources: convert::active(&settings.referral_sources, convert::referral_source),
         }))
@@ -61,7 +69,10 @@ impl SettingService for Settings {
         &self,
         request: Request<pb::ListLeadsLifeCyclesRequest>,
     ) -> Result<Response<pb::ListLeadsLifeCyclesResponse>, Status> {
-        let settings = self.of_company(&request, |list| &list.company_id).await?;
+        let company_id = &request.get_ref().company_id;
+        let settings = self
+            .of_company(&request, company_id, Violations::default())
+            .await?;
         Ok(Response::new(pb::ListLeadsLifeCyclesResponse {
             life_cycles: convert::active(&settings.life_cycles, convert::life_cycle),
         }))
@@ -71,7 +82,10 @@ impl SettingService for Settings {
         &self,
         request: Request<pb::ListLeadsActionStatusRequest>,
     ) -> Result<Response<pb::ListLeadsActionStatusResponse>, Status> {
-        let settings = self.of_company(&request, |list| &list.company_id).await?;
+        let company_id = &request.get_ref().company_id;
+        let settings = self
+            .of_company(&request, company_id, Violations::default())
+            .await?;
         Ok(Response::new(pb::ListLeadsActionStatusResponse {
             action_statuses: convert::active(&settings.action_statuses, convert::action_status),
         }))
@@ -83,13 +97,8 @@ impl SettingService for Settings {
     ) -> Result<Response<pb::ListCustomFieldsResponse>, Status> {
         let mut violations = Violations::default();
         let wanted = convert::associations(request.get_ref(), &mut violations);
-        let settings = match self.of_company(&request, |list| &list.company_id).await {
-            Err(Error::Invalid(missing)) => {
-                violations.extend(missing);
-                return Err(Error::from(violations).into());
-            }
-            settings => violations.into_result(settings?)?,
-        };
+        let company_id = &request.get_ref().company_id;
+        let settings = self.of_company(&request, company_id, violations).await?;
         let custom_fields = setting::active(&settings.custom_fields)
             .filter(|field| wanted.is_empty() || wanted.contains(&field.association))
             .map(|field| convert::custom_field(field, &settings.company.id))

@@ -33,6 +33,7 @@ impl Repository {
         api_key::Entity::delete_by_id(id).exec(&transaction).await?;
         let key = insert(&transaction, id.to_owned(), key, secret).await?;
         transaction.commit().await?;
+        self.keys.forget_all();
         Ok(key)
     }
 
@@ -77,7 +78,7 @@ impl Repository {
         active.revoked_time = sea_orm::Set(Some(revoked_time));
         let row = active.update(&transaction).await?;
         transaction.commit().await?;
-        self.keys.invalidate_all();
+        self.keys.forget_all();
         row.try_into()
     }
 
@@ -102,27 +103,17 @@ impl Repository {
         digest: KeyDigest,
         now: Timestamp,
     ) -> Result<Option<Arc<ApiKey>>> {
-        let key = match self.keys.get(&digest).await {
-            Some(key) => key,
-            None => match self.find_key(digest).await? {
-                Some(key) => {
-                    let key = Arc::new(key);
-                    self.keys.insert(digest, Arc::clone(&key)).await;
-                    key
-                }
-                None => return Ok(None),
-            },
-        };
-        Ok(key.is_live(now).then_some(key))
+        let key = self.keys.recall(digest, self.find_key(digest)).await?;
+        Ok(key.filter(|key| key.is_live(now)))
     }
 
-    async fn find_key(&self, digest: KeyDigest) -> Result<Option<ApiKey>> {
+    async fn find_key(&self, digest: KeyDigest) -> Result<Option<Arc<ApiKey>>> {
         let row = api_key::Entity::find()
             .filter(api_key::Column::SecretSha256.eq(digest.0.to_vec()))
             .one(&self.reader)
             .await?;
         row.filter(|row| row.secret_sha256.ct_eq(&digest.0).into())
-            .map(ApiKey::try_from)
+            .map(|row| ApiKey::try_from(row).map(Arc::new))
             .transpose()
     }
 }

@@ -3,6 +3,7 @@
 //! A public method that writes is one transaction, and nothing inside it uses the pool.
 
 mod api_key;
+mod cache;
 mod connection;
 mod customer;
 mod entity;
@@ -14,14 +15,13 @@ mod rows;
 mod setting;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use moka::future::Cache;
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
 };
 
+use self::cache::ShortMemory;
 use self::connection::Connections;
 use crate::config::DatabaseConfig;
 use crate::domain::api_key::{ApiKey, KeyDigest};
@@ -32,19 +32,14 @@ use crate::error::Result;
 pub use migration::SchemaState;
 pub use setting::Applied;
 
-/// How long this process may go on with settings or a key that another process has changed, less a second for reading them.
-const STALE_AT_MOST: Duration = Duration::from_secs(4);
-const CACHED_COMPANIES: u64 = 10_000;
-const CACHED_KEYS: u64 = 10_000;
-
 /// The database, and what is remembered of it. Clones share both.
 #[derive(Clone)]
 pub struct Repository {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
     probe: DatabaseConnection,
-    settings: Cache<String, Arc<Settings>>,
-    keys: Cache<KeyDigest, Arc<ApiKey>>,
+    settings: ShortMemory<String, Arc<Settings>>,
+    keys: ShortMemory<KeyDigest, Arc<ApiKey>>,
 }
 
 impl Repository {
@@ -59,14 +54,8 @@ impl Repository {
             writer,
             reader,
             probe,
-            settings: Cache::builder()
-                .max_capacity(CACHED_COMPANIES)
-                .time_to_live(STALE_AT_MOST)
-                .build(),
-            keys: Cache::builder()
-                .max_capacity(CACHED_KEYS)
-                .time_to_live(STALE_AT_MOST)
-                .build(),
+            settings: ShortMemory::new(),
+            keys: ShortMemory::new(),
         })
     }
 

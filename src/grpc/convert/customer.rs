@@ -106,20 +106,16 @@ fn wire_preference(preference: &Preference) -> pb::customer::Preference {
     }
 }
 
-/// `settings` are those of the request's company; without one, that is among the violations.
 pub fn list(
     request: pb::ListCustomersRequest,
-    settings: Option<&Settings>,
+    settings: &Settings,
+    mut violations: Violations,
 ) -> Result<List<CustomerFilter>> {
     let pb::ListCustomersRequest {
         pagination,
         company_id,
         filter,
     } = request;
-    let mut violations = Violations::default();
-    if company_id.is_empty() {
-        violations.add("company_id", "is required");
-    }
     let pb::list_customers_request::Filter {
         last_updated_time,
         main_phone_number,

@@ -168,20 +168,16 @@ pub struct List<F> {
     pub page: PageRequest,
 }
 
-/// `settings` are those of the request's company; without one, that is among the violations.
 pub fn list(
     request: pb::ListLeadsRequest,
-    settings: Option<&Settings>,
+    settings: &Settings,
+    mut violations: Violations,
 ) -> Result<List<LeadFilter>> {
     let pb::ListLeadsRequest {
         pagination,
         company_id,
         filter: given,
     } = request;
-    let mut violations = Violations::default();
-    if company_id.is_empty() {
-        violations.add("company_id", "is required");
-    }
     let filter = filter(given.unwrap_or_default(), settings, &mut violations);
     let listing = Listing::new("leads", &company_id, &filter);
     let page = page(pagination, &listing, &mut violations);
@@ -194,7 +190,7 @@ pub fn list(
 
 fn filter(
     given: pb::list_leads_request::Filter,
-    settings: Option<&Settings>,
+    settings: &Settings,
     violations: &mut Violations,
 ) -> LeadFilter {
     let pb::list_leads_request::Filter {
@@ -231,16 +227,11 @@ fn wanted(text: String, field: &str, violations: &mut Violations) -> Option<Stri
 }
 
 /// `filter.main_phone_number` as phones are stored.
-pub fn phone(
-    text: &str,
-    settings: Option<&Settings>,
-    violations: &mut Violations,
-) -> Option<String> {
+pub fn phone(text: &str, settings: &Settings, violations: &mut Violations) -> Option<String> {
     if text.is_empty() {
         return None;
     }
-    let region = settings.and_then(|settings| settings.company.phone_region());
-    phone_to_e164(text, region)
+    phone_to_e164(text, settings.company.phone_region())
         .inspect_err(|description| violations.add("filter.main_phone_number", *description))
         .ok()
 }

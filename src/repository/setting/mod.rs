@@ -15,12 +15,12 @@ use super::entity::{
 use super::{Repository, ScopedRepository, begin};
 use crate::domain::Stamp;
 use crate::domain::custom_field::CustomField;
-use crate::domain::id::is_well_formed;
+use crate::domain::id::Kind;
 use crate::domain::setting::{
     ActionStatus, Company, CustomerTag, LifeCycle, ReferralSource, Settings,
 };
 use crate::domain::setting_file::SettingFile;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Violations};
 
 /// What applying a file did, in entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,6 +31,26 @@ pub struct Applied {
 }
 
 impl ScopedRepository<'_> {
+    /// The settings of the company that a request names at `path`. Where it names none, or nothing that could be one, that is a
+    /// violation, and nobody's settings stand in, so that the rest of the request is checked as far as that goes.
+    pub async fn settings_named(
+        &self,
+        company_id: &str,
+        path: &str,
+        violations: &mut Violations,
+    ) -> Result<Arc<Settings>> {
+        if company_id.is_empty() {
+            violations.add_missing(path);
+            return Ok(Arc::new(Settings::of_nobody()));
+        }
+        self.scope.require_company(company_id)?;
+        Kind::Company.check(company_id, path, violations);
+        if violations.mentions(path) {
+            return Ok(Arc::new(Settings::of_nobody()));
+        }
+        self.settings(company_id).await
+    }
+
     /// The settings of a company that the caller may use.
     pub async fn settings(&self, company_id: &str) -> Result<Arc<Settings>> {
         self.scope.require_company(company_id)?;
@@ -44,25 +64,11 @@ impl ScopedRepository<'_> {
 impl Repository {
     /// The settings of a company as they are, or were a few seconds ago where another process has changed them since.
     pub async fn settings(&self, company_id: &str) -> Result<Option<Arc<Settings>>> {
-        if !is_well_formed(company_id) {
-            return Ok(None);
-        }
-        // Any number of callers wait for one reading. What is not there is not remembered.
         let reading = async {
-            match read_at_one_moment(&self.reader, company_id).await {
-                Ok(Some(settings)) => Ok(Arc::new(settings)),
-                Ok(None) => Err(None),
-                Err(error) => Err(Some(error)),
-            }
+            let settings = read_at_one_moment(&self.reader, company_id).await?;
+            Ok(settings.map(Arc::new))
         };
-        let read = self.settings.try_get_with_by_ref(company_id, reading);
-        match read.await {
-            Ok(settings) => Ok(Some(settings)),
-            Err(missing) => match &*missing {
-                None => Ok(None),
-                Some(error) => Err(error.again()),
-            },
-        }
+        self.settings.recall(company_id.to_owned(), reading).await
     }
 
     /// A company's active settings as a file.
@@ -77,7 +83,7 @@ impl Repository {
         let transaction = begin(&self.writer).await?;
         let applied = apply::apply(&transaction, file, &Stamp::now(actor)).await?;
         transaction.commit().await?;
-        self.settings.invalidate(&file.company.id).await;
+        self.settings.forget_all();
         Ok(applied)
     }
 }
