@@ -37,10 +37,11 @@ struct Create {
     #[arg(long)]
     name: String,
 
-    /// A company that the key reaches; give it once for each company.
+    /// A company that the key reaches; several with commas between, or the option several times.
     #[arg(
         long = "company",
         value_name = "ID",
+        value_delimiter = ',',
         required_unless_present = "all_companies",
         conflicts_with = "all_companies"
     )]
@@ -50,8 +51,13 @@ struct Create {
     #[arg(long)]
     all_companies: bool,
 
-    /// leads:read, leads:write, customers:read, customers:write, settings:read or settings:write; give it once for each.
-    #[arg(long = "permission", value_name = "PERMISSION", required = true)]
+    /// leads:read, leads:write, customers:read, customers:write, settings:read, settings:write; several as with --company.
+    #[arg(
+        long = "permission",
+        value_name = "PERMISSION",
+        value_delimiter = ',',
+        required = true
+    )]
     permissions: Vec<Permission>,
 
     /// When the key stops working, as in 2027-01-01T00:00:00Z.

@@ -91,3 +91,53 @@ fn completed(status: &Status) -> Status {
     }
     with_request_info(code, message, details)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn;
+    use axum::routing::post;
+    use tonic_types::StatusExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn answer(handler: Router, request_id: &str) -> Response {
+        let request = Request::post("/a.Service/Method")
+            .header(X_REQUEST_ID, request_id)
+            .body(Body::empty())
+            .expect("a request");
+        let answered = handler.layer(from_fn(cross)).oneshot(request).await;
+        answered.expect("a router cannot fail")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error_that_gives_nothing_away() {
+        let panics = post(async || -> Response { panic!("the password is swordfish") });
+        let response = answer(Router::new().route("/a.Service/Method", panics), "r-1").await;
+        let status = Status::from_header_map(response.headers()).expect("a status");
+        assert_eq!(status.code(), Code::Internal);
+        assert_eq!(status.message(), "internal error");
+        let request_info = status.get_details_request_info().expect("a RequestInfo");
+        assert_eq!(request_info.request_id, "r-1");
+        assert_eq!(response.headers()[X_REQUEST_ID], "r-1");
+    }
+
+    #[tokio::test]
+    async fn what_the_transport_says_is_said_in_our_words() {
+        for (theirs, ours) in [
+            (Code::OutOfRange, Code::ResourceExhausted),
+            (Code::Internal, Code::InvalidArgument),
+            (Code::Unimplemented, Code::Unimplemented),
+        ] {
+            let refuses = post(async move || Status::new(theirs, "no").into_http::<Body>());
+            let response = answer(Router::new().route("/a.Service/Method", refuses), "r-2").await;
+            let status = Status::from_header_map(response.headers()).expect("a status");
+            assert_eq!(status.code(), ours);
+            assert_eq!(status.message(), "no");
+            let error_info = status.get_details_error_info().expect("an ErrorInfo");
+            assert_eq!(error_info.domain, DOMAIN);
+        }
+    }
+}
