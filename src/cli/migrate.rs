@@ -1,6 +1,7 @@
 use clap::{Args, Subcommand};
 
 use super::Outcome;
+use crate::app::StartError;
 use crate::config::DatabaseConfig;
 use crate::repository::{Repository, SchemaState};
 
@@ -30,13 +31,15 @@ impl Migrate {
             Action::Up { database } => {
                 let repository = Repository::connect(&database).await?;
                 let applied = repository.migrate().await?;
+                let state = repository.schema_state().await?;
+                repository.close().await;
+                if let SchemaState::Newer(unknown) = state {
+                    return Err(StartError::SchemaIsNewer(unknown).into());
+                }
                 for name in &applied {
                     println!("applied {name}");
                 }
-                if applied.is_empty() {
-                    println!("{}", describe(&repository.schema_state().await?));
-                }
-                repository.close().await;
+                println!("{}", describe(&state));
             }
             Action::Status { database } => {
                 let repository = Repository::connect(&database).await?;

@@ -7,6 +7,7 @@ use super::contact::{Address, AddressType};
 use super::custom_field::FieldValues;
 use super::id::Kind;
 use super::lead::{Lead, LeadDetails};
+use super::page::{Listed, Position};
 use super::pet::Pet;
 use super::setting::{Settings, by_id};
 use super::wire_enum::wire_enum;
@@ -147,6 +148,12 @@ impl Customer {
             last_updated_time: stamp.time,
         };
         (customer, pets)
+    }
+}
+
+impl Listed for Customer {
+    fn position(&self) -> Position {
+        Position::of(self.created_time, &self.id)
     }
 }
 

@@ -7,6 +7,7 @@ use super::compliance::{Compliance, ComplianceChange};
 use super::contact::{Address, AddressPart, check_email, phone_to_e164};
 use super::custom_field::{FieldValues, GivenValues};
 use super::id::Kind;
+use super::page::{Listed, Position};
 use super::pet::{Pet, PetInput, Unmentioned, change_pets};
 use super::setting::{Entry, Settings, by_id};
 use super::text::{self, ID_MAX, NAME_MAX, URL_MAX, optional_id, optional_url, storable};
@@ -471,6 +472,12 @@ impl Change<'_> {
                 None => {}
             }
         }
+    }
+}
+
+impl Listed for Lead {
+    fn position(&self) -> Position {
+        Position::of(self.created_time, &self.id)
     }
 }
 

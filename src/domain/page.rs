@@ -55,12 +55,17 @@ pub struct Page<T> {
     pub next: Option<Position>,
 }
 
+/// What is listed in pages.
+pub trait Listed {
+    fn position(&self) -> Position;
+}
+
 impl PageRequest {
     /// The page that `items`, read with one to spare, make.
-    pub fn cut<T>(self, mut items: Vec<T>, position: impl Fn(&T) -> Position) -> Page<T> {
+    pub fn cut<T: Listed>(self, mut items: Vec<T>) -> Page<T> {
         let more = items.len() > usize::from(self.size);
         items.truncate(self.size.into());
-        let next = items.last().filter(|_| more).map(position);
+        let next = items.last().filter(|_| more).map(T::position);
         Page { items, next }
     }
 }

@@ -43,21 +43,39 @@ pub async fn authenticate(
     }
     match scope_of_headers(&repository, request.headers()).await {
         Ok(scope) => {
-            request.extensions_mut().insert(scope);
+            let caller = Caller {
+                actor: actor(request.headers(), &scope),
+                scope,
+            };
+            request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err(error) => Status::from(error).into_http(),
     }
 }
 
-/// The caller's scope, if its key allows what the method needs.
+/// What the layer found out about a call, on its way to the handler.
+#[derive(Clone)]
+struct Caller {
+    scope: Scope,
+    /// Who is written down as the author, unless what was sent cannot be anybody's id.
+    actor: Option<String>,
+}
+
+/// The caller's scope, if its key allows what the method needs. Only then is it of interest whether its actor is one.
 pub fn scope_of<T>(request: &tonic::Request<T>, needs: Permission) -> Result<Scope> {
-    let scope = request
+    let Caller { scope, actor } = request
         .extensions()
-        .get::<Scope>()
+        .get::<Caller>()
         .ok_or(Error::Unauthenticated(NO_KEY))?;
     scope.require(needs)?;
-    Ok(scope.clone())
+    let actor = actor
+        .clone()
+        .ok_or_else(|| Error::invalid(X_ACTOR_ID, "must be 1 to 64 visible ASCII characters"))?;
+    Ok(Scope {
+        actor,
+        ..scope.clone()
+    })
 }
 
 const NO_KEY: &str = "an API key is required: send it as `authorization: Bearer KEY`";
@@ -71,7 +89,7 @@ async fn scope_of_headers(repository: &Repository, headers: &HeaderMap) -> Resul
         .await?
         .ok_or(Error::Unauthenticated(BAD_KEY))?;
     Ok(Scope {
-        actor: actor(headers)?.unwrap_or(&key.id).to_owned(),
+        actor: key.id.clone(),
         key_id: key.id.clone(),
         permissions: key.permissions.clone(),
         companies: key.companies.clone(),
@@ -109,17 +127,15 @@ fn secret_in(sent: &str) -> Option<String> {
     secret.starts_with(SECRET_PREFIX).then(|| secret.to_owned())
 }
 
-/// The member of staff in whose name the caller writes.
-fn actor(headers: &HeaderMap) -> Result<Option<&str>> {
-    let Some(value) = headers.get(X_ACTOR_ID) else {
-        return Ok(None);
-    };
-    match value.to_str() {
-        Ok(actor) if is_well_formed(actor) => Ok(Some(actor)),
-        _ => Err(Error::invalid(
-            X_ACTOR_ID,
-            "must be 1 to 64 visible ASCII characters",
-        )),
+/// The member of staff in whose name the caller writes; the key itself if none is sent.
+fn actor(headers: &HeaderMap, scope: &Scope) -> Option<String> {
+    match headers.get(X_ACTOR_ID) {
+        None => Some(scope.actor.clone()),
+        Some(sent) => sent
+            .to_str()
+            .ok()
+            .filter(|actor| is_well_formed(actor))
+            .map(str::to_owned),
     }
 }
 

@@ -67,11 +67,11 @@ impl CustomerService for Customers {
         let page = within
             .list_customers(company_id, &list.filter, list.page)
             .await?;
+        let to_wire = |customer| convert::customer::customer(customer, &settings);
+        let (next_page_token, customers) = convert::page::reply(page, &list.listing, to_wire);
         Ok(Response::new(pb::ListCustomersResponse {
-            next_page_token: list.listing.next_token(&page),
-            customers: (page.items.into_iter())
-                .map(|customer| convert::customer::customer(customer, &settings))
-                .collect(),
+            next_page_token,
+            customers,
         }))
     }
 

@@ -104,11 +104,11 @@ impl LeadService for Leads {
         let page = within
             .list_leads(company_id, &list.filter, list.page)
             .await?;
+        let to_wire = |lead| convert::lead::lead(lead, &settings);
+        let (next_page_token, leads) = convert::page::reply(page, &list.listing, to_wire);
         Ok(Response::new(pb::ListLeadsResponse {
-            next_page_token: list.listing.next_token(&page),
-            leads: (page.items.into_iter())
-                .map(|lead| convert::lead::lead(lead, &settings))
-                .collect(),
+            next_page_token,
+            leads,
         }))
     }
 

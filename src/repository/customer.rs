@@ -9,7 +9,7 @@ use super::entity::{Json, customer, customer_note, customer_tag_link};
 use super::lead::some;
 use super::rows::{Row, Sql, columns};
 use crate::domain::customer::{Customer, CustomerFilter, CustomerNote};
-use crate::domain::page::{Page, PageRequest, Position, tie_break};
+use crate::domain::page::{Page, PageRequest, tie_break};
 use crate::error::{Error, Result};
 
 impl ScopedRepository<'_> {
@@ -68,9 +68,7 @@ impl ScopedRepository<'_> {
         let customers = self
             .read_customers(&db.query_all_raw(sql.statement()).await?)
             .await?;
-        Ok(page.cut(customers, |customer| {
-            Position::of(customer.created_time, &customer.id)
-        }))
+        Ok(page.cut(customers))
     }
 
     /// Customers with their notes and tags: two statements for any number of them.

@@ -13,7 +13,7 @@ use super::{ScopedRepository, begin, pet as pets};
 use crate::domain::Stamp;
 use crate::domain::customer::Customer;
 use crate::domain::lead::{Lead, LeadDetails, LeadFilter};
-use crate::domain::page::{Page, PageRequest, Position, tie_break};
+use crate::domain::page::{Page, PageRequest, tie_break};
 use crate::domain::setting::Settings;
 use crate::error::{Error, Result};
 
@@ -123,7 +123,7 @@ impl ScopedRepository<'_> {
         sql.push(JOIN_PETS);
         sql.push(" ORDER BY l.created_time DESC, l.tie_break DESC, p.position");
         let leads = read_all(&db.query_all_raw(sql.statement()).await?)?;
-        Ok(page.cut(leads, |lead| Position::of(lead.created_time, &lead.id)))
+        Ok(page.cut(leads))
     }
 
     /// Makes a customer of a lead. Of any number of callers one succeeds; the others learn the customer's id.

@@ -29,6 +29,17 @@ const FIELDS: [&str; 14] = [
 const OUTPUT_ONLY: [&str; 4] = ["id", "company_id", "created_time", "last_updated_time"];
 const PATH: &str = "update_mask";
 
+/// The paths of a mask, sorted by what they are paths of.
+#[derive(Default)]
+struct Named<'a> {
+    fields: Vec<&'static str>,
+    /// Fields of the address, in the spelling that the mask uses.
+    address: Vec<&'a str>,
+    compliance: Vec<&'a str>,
+    /// Codes of custom fields.
+    codes: Vec<&'a str>,
+}
+
 /// The parts that the mask names, with `lead` reduced to them: what is not named is ignored, however wrong.
 ///
 /// A mask without paths is no mask (AIP-134).
@@ -41,34 +52,50 @@ pub fn mask(
     if paths.is_empty() {
         return None;
     }
-    let mut mask = Mask::default();
-    let mut codes = Vec::new();
-    let mut compliance_parts = Vec::new();
-    for path in &paths {
-        if path == "*" {
-            mask.fields.extend(FIELDS);
-        } else if let Some(field) = FIELDS.into_iter().find(|field| field == path) {
-            mask.fields.push(field);
-        } else if let Some(part) = path.strip_prefix("address.").and_then(address_part) {
-            if !mask.address.contains(&part) {
-                mask.address.push(part);
-            }
-        } else if let Some(code) = path.strip_prefix("custom_fields.") {
-            codes.push(code.trim_matches('`').to_owned());
-        } else if let Some(part) = path
-            .strip_prefix("compliance_config.")
-            .filter(|part| is_compliance_part(part))
-        {
-            compliance_parts.push(part);
-        } else if OUTPUT_ONLY.contains(&path.as_str()) {
-            violations.add(PATH, format!("{path:?} is output only"));
-        } else {
-            violations.add(PATH, format!("{path:?} is not a path of a lead"));
+    let named = sort(&paths, violations);
+    let mut address: Vec<AddressPart> = Vec::new();
+    for part in named.address.iter().filter_map(|name| address_part(name)) {
+        if !address.contains(&part) {
+            address.push(part);
         }
     }
-    mask.compliance = compliance_change(lead, &compliance_parts, violations);
-    keep_only(lead, &mask, codes);
-    Some(mask)
+    let compliance = compliance_change(lead, &named.compliance, violations);
+    keep_only(lead, &named);
+    Some(Mask {
+        fields: named.fields,
+        address,
+        compliance,
+    })
+}
+
+fn sort<'a>(paths: &'a [String], violations: &mut Violations) -> Named<'a> {
+    let mut named = Named::default();
+    for path in paths {
+        match path.split_once('.') {
+            None if path == "*" => named.fields.extend(FIELDS),
+            None => match FIELDS.into_iter().find(|field| field == path) {
+                Some(field) => named.fields.push(field),
+                None => refuse(path, violations),
+            },
+            Some(("address", part)) if address_part(part).is_some() => named.address.push(part),
+            Some(("compliance_config", part)) if is_compliance_part(part) => {
+                named.compliance.push(part);
+            }
+            // A code that is no identifier stands in backticks (AIP-161).
+            Some(("custom_fields", code)) => named.codes.push(code.trim_matches('`')),
+            Some(_) => refuse(path, violations),
+        }
+    }
+    named
+}
+
+fn refuse(path: &str, violations: &mut Violations) {
+    let why = if OUTPUT_ONLY.contains(&path) {
+        "is output only"
+    } else {
+        "is not a path of a lead"
+    };
+    violations.add(PATH, format!("{path:?} {why}"));
 }
 
 fn address_part(name: &str) -> Option<AddressPart> {
@@ -83,30 +110,6 @@ fn address_part(name: &str) -> Option<AddressPart> {
         "type" => AddressPart::Type,
         _ => return None,
     })
-}
-
-/// An address reduced to the parts that are named, in whichever spelling they were given.
-fn parts_of(mut given: common::Address, parts: &[AddressPart]) -> common::Address {
-    let mut kept = common::Address::default();
-    for part in parts {
-        match part {
-            AddressPart::Address1 => {
-                kept.address1 = std::mem::take(&mut given.address1);
-                kept.street = std::mem::take(&mut given.street);
-            }
-            AddressPart::Address2 => kept.address2 = std::mem::take(&mut given.address2),
-            AddressPart::City => kept.city = std::mem::take(&mut given.city),
-            AddressPart::State => kept.state = std::mem::take(&mut given.state),
-            AddressPart::PostalCode => {
-                kept.postal_code = std::mem::take(&mut given.postal_code);
-                kept.zip = std::mem::take(&mut given.zip);
-            }
-            AddressPart::Country => kept.country = std::mem::take(&mut given.country),
-            AddressPart::Coordinate => kept.coordinate = given.coordinate.take(),
-            AddressPart::Type => kept.r#type = given.r#type,
-        }
-    }
-    kept
 }
 
 fn is_compliance_part(name: &str) -> bool {
@@ -150,46 +153,72 @@ fn compliance_change(
     }
 }
 
+/// Moves the named fields of one message into another.
+macro_rules! keep {
+    ($names:expr, $from:ident => $into:ident: $($field:ident)+) => {
+        $(if $names.contains(&stringify!($field)) {
+            $into.$field = $from.$field;
+        })+
+    };
+}
+
 /// Empties the fields of `lead` that are not named. A named code without a value stays, to be cleared.
-fn keep_only(lead: &mut pb::Lead, mask: &Mask, codes: Vec<String>) {
-    let named = |field| mask.fields.contains(&field);
+fn keep_only(lead: &mut pb::Lead, named: &Named<'_>) {
     let mut given = std::mem::take(lead);
     lead.id = given.id;
     lead.company_id = given.company_id;
-    macro_rules! keep {
-        ($($field:ident),+) => {
-            $(if named(stringify!($field)) {
-                lead.$field = given.$field;
-            })+
-        };
-    }
-    keep!(
-        first_name,
-        last_name,
-        avatar,
-        phone,
-        email,
-        pets,
-        preferred_business_id,
-        allocate_staff_id,
-        life_cycle,
-        action_status,
-        referral_source,
-        compliance_config
-    );
-    lead.address = if named("address") {
+    keep!(named.fields, given => lead:
+        first_name last_name avatar phone email pets preferred_business_id allocate_staff_id
+        life_cycle action_status referral_source compliance_config);
+    lead.address = if named.fields.contains(&"address") {
         given.address
     } else {
         given
             .address
-            .map(|address| parts_of(address, &mask.address))
+            .map(|address| parts_of(address, &named.address))
     };
-    if named("custom_fields") {
+    if named.fields.contains(&"custom_fields") {
         lead.custom_fields = given.custom_fields;
-    } else {
-        for code in codes {
-            let value = given.custom_fields.remove(&code).unwrap_or_default();
-            lead.custom_fields.insert(code, value);
-        }
+        return;
     }
+    for &code in &named.codes {
+        let value = given.custom_fields.remove(code).unwrap_or_default();
+        lead.custom_fields.entry(code.to_owned()).or_insert(value);
+    }
+}
+
+/// An address reduced to the fields that are named. Of the two spellings of one part the named one counts; the other only where
+/// that one is empty.
+fn parts_of(given: common::Address, named: &[&str]) -> common::Address {
+    let mut kept = common::Address {
+        address1: spelled(
+            named,
+            ("address1", &given.address1),
+            ("street", &given.street),
+        ),
+        postal_code: spelled(
+            named,
+            ("postal_code", &given.postal_code),
+            ("zip", &given.zip),
+        ),
+        ..common::Address::default()
+    };
+    keep!(named, given => kept: address2 city state country coordinate);
+    if named.contains(&"type") {
+        kept.r#type = given.r#type;
+    }
+    kept
+}
+
+fn spelled(named: &[&str], ours: (&str, &String), documented: (&str, &String)) -> String {
+    let first = match (named.contains(&ours.0), named.contains(&documented.0)) {
+        (false, false) => return String::new(),
+        (true, _) => [ours.1, documented.1],
+        (false, true) => [documented.1, ours.1],
+    };
+    first
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .cloned()
+        .unwrap_or_default()
 }

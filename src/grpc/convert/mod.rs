@@ -6,7 +6,7 @@ mod custom_field;
 pub mod customer;
 pub mod lead;
 mod mask;
-mod page;
+pub mod page;
 mod pet;
 pub mod setting;
 

@@ -1,4 +1,6 @@
-use crate::domain::page::{Listing, PAGE_SIZE_MAX, Page, PageRequest};
+use prost::Message;
+
+use crate::domain::page::{Listed, Listing, PAGE_SIZE_MAX, Page, PageRequest};
 use crate::domain::{Timestamp, up_to_microseconds};
 use crate::error::Violations;
 use crate::pb::{common as pb, google::r#type::Interval};
@@ -46,13 +48,33 @@ pub fn page(
     }
 }
 
-impl Listing {
-    /// The token of the page after `page`, empty after the last one.
-    pub fn next_token<T>(&self, page: &Page<T>) -> String {
-        page.next
-            .map(|position| self.token(position))
-            .unwrap_or_default()
+/// How much of a page is sent at once: gRPC clients refuse messages of more than 4 MiB unless told otherwise.
+const PAGE_BYTES_MAX: usize = 3_500_000;
+
+/// The items of a page that fit into a message, and the token of the page after them, empty after the last one.
+pub fn reply<T: Listed, W: Message>(
+    page: Page<T>,
+    listing: &Listing,
+    convert: impl Fn(T) -> W,
+) -> (String, Vec<W>) {
+    let Page { items, mut next } = page;
+    let mut sent = Vec::with_capacity(items.len());
+    let mut size = 0;
+    let mut last = None;
+    for item in items {
+        let position = item.position();
+        let message = convert(item);
+        size += message.encoded_len();
+        // At least one, however large: a walk has to go on.
+        if size > PAGE_BYTES_MAX && last.is_some() {
+            next = last;
+            break;
+        }
+        last = Some(position);
+        sent.push(message);
     }
+    let token = next.map(|position| listing.token(position));
+    (token.unwrap_or_default(), sent)
 }
 
 /// An interval's ends: the start inclusive, the end exclusive, either of them open.
