@@ -1,0 +1,26 @@
+# syntax=docker/dockerfile:1
+
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /build
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/build/target \
+    cargo build --locked --profile dist --bin leash \
+    && cp target/dist/leash /leash
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
+
+# The only place that leash may write to, and only with SQLite: the rest can be mounted read-only.
+RUN install --directory --owner=10001 --group=10001 /data
+WORKDIR /data
+VOLUME /data
+
+COPY --from=build /leash /usr/local/bin/leash
+USER 10001:10001
+ENV LEASH_LISTEN=0.0.0.0:50051
+EXPOSE 50051
+ENTRYPOINT ["leash"]
+CMD ["serve"]

@@ -1,0 +1,41 @@
+# The commands of development; `just` lists them.
+
+tools := env("CARGO_TARGET_DIR", justfile_directory() / "target") / "tools"
+
+[private]
+default:
+    @just --list
+
+# Serve on an SQLite file of your own: leash.db
+run *options:
+    cargo run --release -- serve --database-url sqlite://leash.db {{ options }}
+
+# Serve the demo company on 127.0.0.1:50051
+demo *options:
+    cargo run --release -- demo {{ options }}
+
+# Run the tests, on SQLite and PostgreSQL
+test *options:
+    cargo test {{ options }}
+
+# Check the code with clippy
+lint:
+    cargo clippy --all-targets --locked -- -D warnings
+
+# Check the contract's rules and formatting
+proto-lint: tools
+    {{ tools }}/buf lint
+    {{ tools }}/buf format --diff --exit-code
+
+# Format code and contract
+fmt: tools
+    cargo fmt
+    {{ tools }}/buf format --write
+
+# Install buf, grpcurl and the Python packages of the smoke test into target/tools
+tools:
+    .ci/tools
+
+# All that must hold before a change goes in
+ci:
+    .ci/run
