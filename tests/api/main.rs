@@ -1,0 +1,18 @@
+//! The service as its clients see it: every test starts the real server and speaks to it over the wire.
+
+mod support;
+
+mod access;
+mod cli;
+mod contract;
+mod create;
+mod customers;
+mod errors;
+mod get;
+mod health;
+mod list;
+mod migrate;
+mod promote;
+mod property;
+mod settings;
+mod update;

@@ -1,0 +1,162 @@
+//! The schema: made, kept up to date, and never used when it is not the one that this release needs.
+
+use leash::{
+    app::App,
+    repository::{Repository, SchemaState},
+};
+
+use crate::support::{
+    Backend, TestApp, TestDatabase,
+    app::config,
+    builders::{create, john},
+    cli::leash,
+    on_both_databases, settings,
+};
+
+async fn connect(database: &TestDatabase) -> Repository {
+    Repository::connect(&config(&database.url).database)
+        .await
+        .expect("connect")
+}
+
+/// Makes the database look as if a newer release had migrated it.
+async fn pretend_newer(database: &TestDatabase) {
+    database
+        .execute(
+            "INSERT INTO leash_migration (version, applied_at) VALUES ('m9999_from_the_future', 0)",
+        )
+        .await;
+}
+
+/// Why the server does not start.
+async fn refusal(database: &TestDatabase, migrate: bool) -> String {
+    let mut config = config(&database.url);
+    config.migrate = migrate;
+    let error = App::bind(config)
+        .await
+        .err()
+        .expect("the server does not start");
+    error.to_string()
+}
+
+/// Serves a lead, which takes the whole schema.
+async fn assert_serves(database: TestDatabase, migrate: bool) {
+    let app = TestApp::serve(database, String::new(), |config| config.migrate = migrate).await;
+    app.repository()
+        .apply_settings(&settings::happy_paws(), "tests")
+        .await
+        .expect("apply settings");
+    let key = app.key_for(&["cmp_001"]).await;
+    app.leads_with(&key)
+        .create_lead(create(john()))
+        .await
+        .expect("a lead");
+}
+
+on_both_databases! {
+    async fn an_empty_database_is_migrated_once(database: TestDatabase) {
+        let repository = connect(&database).await;
+        let SchemaState::Pending(pending) = repository.schema_state().await.expect("the state") else {
+            panic!("an empty database lacks migrations");
+        };
+        assert!(!pending.is_empty());
+        assert_eq!(repository.migrate().await.expect("migrate"), pending);
+        assert_eq!(repository.schema_state().await.expect("the state"), SchemaState::Current);
+        assert_eq!(repository.migrate().await.expect("migrate"), Vec::<String>::new());
+    }
+
+    async fn replicas_may_migrate_at_once(database: TestDatabase) {
+        // The file is there before they come, as it is after the first start.
+        let mut replicas = Vec::new();
+        for _ in 0..5 {
+            replicas.push(connect(&database).await);
+        }
+        let SchemaState::Pending(pending) = replicas[0].schema_state().await.expect("the state") else {
+            panic!("an empty database lacks migrations");
+        };
+        let migrations = replicas.iter().cloned().map(|replica| {
+            tokio::spawn(async move { replica.migrate().await.expect("migrate") })
+        });
+        let mut applied = Vec::new();
+        for migration in migrations.collect::<Vec<_>>() {
+            applied.push(migration.await.expect("a replica"));
+        }
+        applied.retain(|names| !names.is_empty());
+        assert_eq!(applied, [pending], "exactly one of them did the work");
+        for replica in replicas {
+            assert_eq!(replica.schema_state().await.expect("the state"), SchemaState::Current);
+        }
+    }
+
+    async fn servers_that_migrate_may_start_at_once(database: TestDatabase) {
+        let starts: Vec<_> = (0..5).map(|_| {
+            let mut config = config(&database.url);
+            config.migrate = true;
+            tokio::spawn(App::bind(config))
+        }).collect();
+        for start in starts {
+            let app = start.await.expect("a start").expect("the server starts");
+            assert_eq!(app.repository().schema_state().await.expect("the state"), SchemaState::Current);
+        }
+    }
+
+    async fn a_newer_schema_is_left_alone(database: TestDatabase) {
+        let repository = connect(&database).await;
+        repository.migrate().await.expect("migrate");
+        pretend_newer(&database).await;
+        let newer = SchemaState::Newer(vec!["m9999_from_the_future".into()]);
+        assert_eq!(repository.schema_state().await.expect("the state"), newer);
+        for migrate in [false, true] {
+            let message = refusal(&database, migrate).await;
+            assert!(message.contains("newer"), "{message}");
+        }
+    }
+
+    async fn a_server_that_migrates_starts_on_an_empty_database(database: TestDatabase) {
+        assert_serves(database, true).await;
+    }
+
+    async fn the_command_line_migrates_and_tells_the_state(database: TestDatabase) {
+        let url = database.url.clone();
+        let run = |arguments: &[&str]| leash(&url, arguments);
+        let before = run(&["migrate", "status"]);
+        assert!(before.output.contains("m0001"), "{before:?}");
+        let up = run(&["migrate", "up"]);
+        assert!(up.succeeded && up.output.contains("m0001"), "{up:?}");
+        assert_eq!(connect(&database).await.schema_state().await.expect("the state"), SchemaState::Current);
+        let after = run(&["migrate", "status"]);
+        assert!(after.succeeded && !after.output.contains("m0001"), "{after:?}");
+        assert_ne!(before.output, after.output);
+        let again = run(&["migrate", "up"]);
+        assert!(again.succeeded && !again.output.contains("m0001"), "{again:?}");
+
+        pretend_newer(&database).await;
+        let newer = run(&["migrate", "status"]);
+        assert!(newer.output.contains("m9999_from_the_future"), "{newer:?}");
+        assert!(run(&["migrate", "up"]).output.contains("newer"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_schema_on_postgresql_names_the_command() {
+    if !Backend::Postgres.is_available() {
+        return;
+    }
+    let database = TestDatabase::start(Backend::Postgres).await;
+    let message = refusal(&database, false).await;
+    assert!(message.contains("leash migrate up"), "{message}");
+    let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
+    assert_eq!(database.number(tables).await, 0, "nothing was touched");
+
+    let serve = leash(&database.url, &["serve", "--listen", "127.0.0.1:0"]);
+    assert!(
+        !serve.succeeded && serve.errors.contains("leash migrate up"),
+        "{serve:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_embedded_database_is_made_and_migrated_by_itself() {
+    let database = TestDatabase::start(Backend::Sqlite).await;
+    assert_serves(database, false).await;
+}
