@@ -1,5 +1,7 @@
 //! Logs: to standard error, as text or JSON. What people wrote, keys and SQL are never in them.
 
+use std::io::IsTerminal as _;
+
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
@@ -16,7 +18,8 @@ pub fn start(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let logs = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(filter)?)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Text => logs.try_init(),
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
