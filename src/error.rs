@@ -69,6 +69,13 @@ impl Error {
         }
     }
 
+    pub fn ambiguous(kind: &'static str, id: impl Into<String>) -> Self {
+        Self::AmbiguousId {
+            kind,
+            id: id.into(),
+        }
+    }
+
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::Internal(cause.into())
     }

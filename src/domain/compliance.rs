@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::set;
 use super::wire_enum::wire_enum;
 
 wire_enum! {
@@ -52,11 +53,5 @@ impl ComplianceChange {
             is_agreed_marketing_policy,
         );
         set(&mut target.is_consented, is_consented);
-    }
-}
-
-fn set<T>(target: &mut T, change: Option<T>) {
-    if let Some(value) = change {
-        *target = value;
     }
 }

@@ -9,9 +9,9 @@ use super::custom_field::{FieldValues, GivenValues};
 use super::id::Kind;
 use super::page::{Listed, Position};
 use super::pet::{Pet, PetInput, Unmentioned, change_pets};
-use super::setting::{Entry, Settings, by_id};
+use super::setting::{Entry, Reference, Settings, by_id};
 use super::text::{self, ID_MAX, NAME_MAX, URL_MAX, optional_id, optional_url, storable};
-use super::{Stamp, Timestamp, to_microseconds};
+use super::{Stamp, Timestamp};
 use crate::error::{Error, Result, Violations};
 
 /// The path of the lead in its requests.
@@ -47,13 +47,6 @@ pub struct LeadDetails {
     pub referral_source_id: Option<String>,
     pub compliance: Compliance,
     pub custom_fields: FieldValues,
-}
-
-/// A setting as callers refer to it. The id decides; the name is only there to tell a forgotten id from no reference.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reference {
-    pub id: String,
-    pub name: String,
 }
 
 /// A lead as a request gives it: converted from the wire, not yet held against the company's settings.
@@ -219,10 +212,9 @@ pub fn update(
     compliance.apply(&mut lead.details.compliance);
     require_name_and_phone(&lead.details, &mut violations);
     if lead != *current {
-        // Forward even when this machine's clock is behind the one that wrote last.
-        let after_last = current.last_updated_time + chrono::TimeDelta::microseconds(1);
-        lead.last_updated_time = to_microseconds(stamp.time).max(after_last);
-        lead.last_updated_by.clone_from(&stamp.actor);
+        let Stamp { actor, time } = stamp.after(current.last_updated_time);
+        lead.last_updated_by = actor;
+        lead.last_updated_time = time;
     }
     violations.into_result(lead)
 }

@@ -34,6 +34,14 @@ impl Stamp {
             time: to_microseconds(Utc::now()),
         }
     }
+
+    /// This stamp, moved past `last` where this machine's clock is behind the one that wrote then.
+    pub fn after(&self, last: Timestamp) -> Self {
+        Self {
+            actor: self.actor.clone(),
+            time: to_microseconds(self.time).max(last + TimeDelta::microseconds(1)),
+        }
+    }
 }
 
 /// The first moment at or after `time` that a column can hold: what is stored is before both or before neither.
@@ -50,4 +58,11 @@ pub fn up_to_microseconds(time: Timestamp) -> Timestamp {
 pub fn to_microseconds(time: Timestamp) -> Timestamp {
     time.duration_trunc(TimeDelta::microseconds(1))
         .unwrap_or(time)
+}
+
+/// Sets `target` where there is something to set.
+fn set<T>(target: &mut T, change: Option<T>) {
+    if let Some(value) = change {
+        *target = value;
+    }
 }

@@ -81,6 +81,13 @@ entry!(LifeCycle, "life cycle");
 entry!(ActionStatus, "action status");
 entry!(CustomField, "custom field");
 
+/// A setting as callers refer to it. The id decides; the name counts where there is no id.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reference {
+    pub id: String,
+    pub name: String,
+}
+
 /// A company's settings at one moment, each list in display order, archived entries included: old leads still show their names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {

@@ -6,8 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult}
 
 use super::ScopedRepository;
 use super::entity::{Json, customer, customer_note, customer_tag_link};
-use super::lead::some;
-use super::rows::{Row, Sql, columns};
+use super::rows::{Row, Sql, columns, some};
 use crate::domain::customer::{Customer, CustomerFilter, CustomerNote};
 use crate::domain::page::{Page, PageRequest, tie_break};
 use crate::error::{Error, Result};
@@ -29,10 +28,7 @@ impl ScopedRepository<'_> {
             .await?;
         match (found.pop(), found.is_empty()) {
             (Some(customer), true) => Ok(customer),
-            (Some(_), false) => Err(Error::AmbiguousId {
-                kind: "customer",
-                id: id.to_owned(),
-            }),
+            (Some(_), false) => Err(Error::ambiguous("customer", id)),
             (None, _) => Err(Error::not_found("customer", id)),
         }
     }

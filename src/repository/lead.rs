@@ -8,7 +8,7 @@ use sea_orm::{
 };
 
 use super::entity::{Json, customer, lead, lead_promotion, pet};
-use super::rows::{Row, Sql, columns};
+use super::rows::{Row, Sql, columns, some};
 use super::{ScopedRepository, begin, pet as pets};
 use crate::domain::Stamp;
 use crate::domain::customer::Customer;
@@ -34,23 +34,16 @@ impl ScopedRepository<'_> {
         let mut found = read_all(&db.query_all_raw(sql.statement()).await?)?;
         match (found.pop(), found.is_empty()) {
             (Some(lead), true) => Ok(lead),
-            (Some(_), false) => Err(ambiguous(id)),
+            (Some(_), false) => Err(Error::ambiguous("lead", id)),
             (None, _) => Err(self.why_no_lead(id).await?),
         }
     }
 
     /// The company of the lead with this id: what else of a request is checked against depends on it.
     pub async fn company_of_lead(&self, id: &str) -> Result<String> {
-        let db = &self.repository.reader;
-        let text = "SELECT l.company_id FROM lead l WHERE l.id = ";
-        let mut sql = Sql::new(db.get_database_backend(), text);
-        sql.bind(id);
-        sql.and_within("l.company_id", &self.scope.companies);
-        sql.push(" LIMIT 2");
-        match db.query_all_raw(sql.statement()).await?.as_slice() {
-            [] => Err(self.why_no_lead(id).await?),
-            [row] => Ok(row.try_get_by_index(0)?),
-            _ => Err(ambiguous(id)),
+        match self.company_of("lead", id).await? {
+            Some(company_id) => Ok(company_id),
+            None => Err(self.why_no_lead(id).await?),
         }
     }
 
@@ -68,7 +61,7 @@ impl ScopedRepository<'_> {
                 lead_id: id.to_owned(),
                 customer_id: row.try_get_by_index(0)?,
             },
-            _ => ambiguous(id),
+            _ => Error::ambiguous("lead", id),
         })
     }
 
@@ -167,13 +160,6 @@ impl ScopedRepository<'_> {
             .await?;
         transaction.commit().await?;
         Ok(customer)
-    }
-}
-
-fn ambiguous(id: &str) -> Error {
-    Error::AmbiguousId {
-        kind: "lead",
-        id: id.to_owned(),
     }
 }
 
@@ -419,9 +405,4 @@ impl From<&Lead> for lead::Model {
             last_updated_time,
         }
     }
-}
-
-/// NULL for what is not there, which keeps it out of the partial indexes.
-pub fn some(text: String) -> Option<String> {
-    (!text.is_empty()).then_some(text)
 }

@@ -17,17 +17,18 @@ mod setting;
 use std::sync::Arc;
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 
 use self::cache::ShortMemory;
 use self::connection::Connections;
+use self::rows::Sql;
 use crate::config::DatabaseConfig;
 use crate::domain::api_key::{ApiKey, KeyDigest};
 use crate::domain::scope::Scope;
 use crate::domain::setting::Settings;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 pub use migration::SchemaState;
 pub use setting::Applied;
@@ -101,6 +102,23 @@ impl Repository {
 pub struct ScopedRepository<'a> {
     repository: &'a Repository,
     scope: &'a Scope,
+}
+
+impl ScopedRepository<'_> {
+    /// The company in which a row of `table` (a lead, a customer) has this id, among those of the caller.
+    async fn company_of(&self, table: &'static str, id: &str) -> Result<Option<String>> {
+        let db = &self.repository.reader;
+        let text = format!("SELECT company_id FROM {table} WHERE id = ");
+        let mut sql = Sql::new(db.get_database_backend(), text);
+        sql.bind(id);
+        sql.and_within("company_id", &self.scope.companies);
+        sql.push(" LIMIT 2");
+        match db.query_all_raw(sql.statement()).await?.as_slice() {
+            [] => Ok(None),
+            [row] => Ok(Some(row.try_get_by_index(0)?)),
+            _ => Err(Error::ambiguous(table, id)),
+        }
+    }
 }
 
 /// Starts a transaction that writes. On SQLite it takes the write lock at once: one that took it later could find it gone.

@@ -14,6 +14,11 @@ pub fn columns<C: Iterable + Iden>(alias: &str) -> String {
         .join(", ")
 }
 
+/// NULL for what is not there, which keeps it out of the partial indexes.
+pub fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
 /// Reads a row from left to right.
 pub struct Row<'a> {
     row: &'a QueryResult,

@@ -7,11 +7,9 @@ use super::pet::{pets, wire_pet};
 use super::{setting, wire_timestamp};
 use crate::domain::compliance::ComplianceChange;
 use crate::domain::contact::phone_to_e164;
-use crate::domain::lead::{
-    Extent, Lead, LeadDetails, LeadFilter, LeadInput, LeadUpdate, Reference,
-};
+use crate::domain::lead::{Extent, Lead, LeadDetails, LeadFilter, LeadInput, LeadUpdate};
 use crate::domain::page::{Listing, PageRequest};
-use crate::domain::setting::{Settings, by_id};
+use crate::domain::setting::{Reference, Settings, by_id};
 use crate::domain::text::{join, storable};
 use crate::error::{Result, Violations};
 use crate::pb::customer as pb;
