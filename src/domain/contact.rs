@@ -101,6 +101,14 @@ impl Address {
         Self { id, ..self }
     }
 
+    /// This address as the one that is used first.
+    pub fn as_primary(self) -> Self {
+        Self {
+            r#type: AddressType::Primary,
+            ..self
+        }
+    }
+
     /// Takes over the named parts of `given`, empty ones included.
     pub fn take_parts(&mut self, given: Self, parts: &[AddressPart]) {
         let Self {

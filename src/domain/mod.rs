@@ -5,6 +5,8 @@ pub mod compliance;
 pub mod contact;
 pub mod custom_field;
 pub mod customer;
+pub mod customer_note;
+pub mod customer_tag;
 pub mod id;
 pub mod lead;
 pub mod page;

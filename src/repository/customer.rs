@@ -1,36 +1,49 @@
 //! Customers: the statements and transactions.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
+    EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryResult, Set,
+};
 
-use super::ScopedRepository;
 use super::entity::{Json, customer, customer_note, customer_tag_link};
 use super::rows::{Row, Sql, columns, some};
-use crate::domain::customer::{Customer, CustomerFilter, CustomerNote};
+use super::{ScopedRepository, begin, customer_note as notes, customer_tag as tags};
+use crate::domain::customer::{Customer, CustomerFilter};
 use crate::domain::page::{Page, PageRequest, tie_break};
+use crate::domain::{Stamp, Timestamp};
 use crate::error::{Error, Result};
+
+static SELECT: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {} FROM customer c",
+        columns::<customer::Column>("c")
+    )
+});
 
 impl ScopedRepository<'_> {
     /// The customer with this id, in any of the caller's companies.
     pub async fn get_customer(&self, id: &str) -> Result<Customer> {
         let db = &self.repository.reader;
-        let text = format!(
-            "SELECT {} FROM customer c WHERE c.id = ",
-            columns::<customer::Column>("c")
-        );
-        let mut sql = Sql::new(db.get_database_backend(), text);
-        sql.bind(id);
+        let mut sql = select_by_id(db.get_database_backend(), id);
         sql.and_within("c.company_id", &self.scope.companies);
         sql.push(" LIMIT 2");
-        let mut found = self
-            .read_customers(&db.query_all_raw(sql.statement()).await?)
-            .await?;
+        let rows = db.query_all_raw(sql.statement()).await?;
+        let mut found = read_all(db, &rows).await?;
         match (found.pop(), found.is_empty()) {
             (Some(customer), true) => Ok(customer),
             (Some(_), false) => Err(Error::ambiguous("customer", id)),
-            (None, _) => Err(Error::not_found("customer", id)),
+            (None, _) => Err(Error::no_such_customer(id)),
         }
+    }
+
+    /// The company of the customer with this id: what else of a request is checked against depends on it.
+    pub async fn company_of_customer(&self, id: &str) -> Result<String> {
+        self.company_of("customer", id)
+            .await?
+            .ok_or_else(|| Error::no_such_customer(id))
     }
 
     /// A page of a company's customers, newest first.
@@ -41,10 +54,7 @@ impl ScopedRepository<'_> {
         page: PageRequest,
     ) -> Result<Page<Customer>> {
         let db = &self.repository.reader;
-        let text = format!(
-            "SELECT {} FROM customer c WHERE company_id = ",
-            columns::<customer::Column>("c")
-        );
+        let text = format!("{} WHERE company_id = ", *SELECT);
         let mut sql = Sql::new(db.get_database_backend(), text);
         sql.bind(company_id);
         let CustomerFilter {
@@ -61,100 +71,176 @@ impl ScopedRepository<'_> {
             *last_updated_before,
         );
         sql.push_page(page);
-        let customers = self
-            .read_customers(&db.query_all_raw(sql.statement()).await?)
-            .await?;
+        let rows = db.query_all_raw(sql.statement()).await?;
+        let customers = read_all(db, &rows).await?;
         Ok(page.cut(customers))
     }
 
-    /// Customers with their notes and tags: two statements for any number of them.
-    async fn read_customers(&self, rows: &[QueryResult]) -> Result<Vec<Customer>> {
-        let mut customers: Vec<Customer> = rows
-            .iter()
-            .map(|row| Ok(read(Row::new(row))?.into()))
-            .collect::<Result<_, DbErr>>()?;
-        if customers.is_empty() {
-            return Ok(customers);
-        }
-        let ids: Vec<String> = customers
-            .iter()
-            .map(|customer| customer.id.clone())
-            .collect();
-        let mut companies: Vec<String> = (customers.iter())
-            .map(|customer| customer.company_id.clone())
-            .collect();
-        companies.dedup();
-
-        let order = "ORDER BY customer_id, created_time DESC, tie_break DESC";
-        let mut notes = self
-            .of_customers::<customer_note::Entity>(&companies, &ids, order)
-            .await?
-            .into_iter()
-            .fold(HashMap::<_, Vec<_>>::new(), |mut notes, note| {
-                let owner = (note.company_id.clone(), note.customer_id.clone());
-                notes
-                    .entry(owner)
-                    .or_default()
-                    .push(CustomerNote::from(note));
-                notes
-            });
-        let order = "ORDER BY customer_id, position";
-        let mut tags = self
-            .of_customers::<customer_tag_link::Entity>(&companies, &ids, order)
-            .await?
-            .into_iter()
-            .fold(HashMap::<_, Vec<_>>::new(), |mut tags, link| {
-                let owner = (link.company_id, link.customer_id);
-                tags.entry(owner).or_default().push(link.tag_id);
-                tags
-            });
-        for customer in &mut customers {
-            let owner = (customer.company_id.clone(), customer.id.clone());
-            customer.notes = notes.remove(&owner).unwrap_or_default();
-            customer.tag_ids = tags.remove(&owner).unwrap_or_default();
-        }
-        Ok(customers)
+    /// Writes a new customer with its notes and tags.
+    pub async fn create_customer(&self, customer: &Customer) -> Result<()> {
+        let transaction = begin(&self.repository.writer).await?;
+        insert(&transaction, customer).await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
-    async fn of_customers<E: EntityTrait>(
+    /// Turns a customer into what `change` makes of it; nobody else changes it meanwhile. Writes nothing when nothing changes.
+    ///
+    /// Notes may only come before those that are there, tags after.
+    pub async fn update_customer(
         &self,
-        companies: &[String],
-        customers: &[String],
-        order: &str,
-    ) -> Result<Vec<E::Model>> {
-        let db = &self.repository.reader;
-        let table = E::default();
-        let text = format!("SELECT * FROM {} WHERE 1 = 1", table.table_name());
-        let mut sql = Sql::new(db.get_database_backend(), text);
-        sql.and_any("company_id", companies);
-        sql.and_any("customer_id", customers);
-        sql.push(" ");
-        sql.push(order);
-        let rows = db.query_all_raw(sql.statement()).await?;
-        let models = rows.iter().map(|row| E::Model::from_query_result(row, ""));
-        Ok(models.collect::<Result<_, DbErr>>()?)
+        company_id: &str,
+        id: &str,
+        change: impl FnOnce(&Customer) -> Result<Customer>,
+    ) -> Result<Customer> {
+        let transaction = begin(&self.repository.writer).await?;
+        lock(&transaction, company_id, id).await?;
+        let mut sql = select_by_id(transaction.get_database_backend(), id);
+        sql.and_equals("c.company_id", company_id);
+        let rows = transaction.query_all_raw(sql.statement()).await?;
+        let before = read_all(&transaction, &rows).await?.pop();
+        let before = before.ok_or_else(|| Error::no_such_customer(id))?;
+        let after = change(&before)?;
+        if after != before {
+            let row = customer::Model::from(&after).into_active_model();
+            row.reset_all().update(&transaction).await?;
+            let added = after.notes.len().saturating_sub(before.notes.len());
+            notes::insert_all(&transaction, company_id, id, &after.notes[..added]).await?;
+            let present = before.tag_ids.len();
+            let added = after.tag_ids.get(present..).unwrap_or_default();
+            tags::insert_all(&transaction, company_id, id, added, present).await?;
+        }
+        transaction.commit().await?;
+        Ok(after)
     }
 }
 
-impl From<customer_note::Model> for CustomerNote {
-    fn from(model: customer_note::Model) -> Self {
-        let customer_note::Model {
-            company_id: _,
-            id,
-            customer_id: _,
-            tie_break: _,
-            note,
-            created_time: _,
-            last_updated_by,
-            last_updated_time,
-        } = model;
-        Self {
-            id,
-            note,
-            last_updated_by,
-            last_updated_time,
-        }
+impl Error {
+    pub fn no_such_customer(id: &str) -> Self {
+        Self::not_found("customer", id)
     }
+}
+
+fn select_by_id(backend: DbBackend, id: &str) -> Sql {
+    let mut sql = Sql::new(backend, format!("{} WHERE c.id = ", *SELECT));
+    sql.bind(id);
+    sql
+}
+
+/// When the customer was changed last, which nobody else does until the transaction ends.
+pub async fn lock(
+    transaction: &DatabaseTransaction,
+    company_id: &str,
+    id: &str,
+) -> Result<Timestamp> {
+    let backend = transaction.get_database_backend();
+    let mut sql = Sql::new(
+        backend,
+        "SELECT last_updated_time FROM customer WHERE id = ",
+    );
+    sql.bind(id);
+    sql.and_equals("company_id", company_id);
+    if backend == DbBackend::Postgres {
+        sql.push(" FOR UPDATE");
+    }
+    let row = transaction.query_one_raw(sql.statement()).await?;
+    let row = row.ok_or_else(|| Error::no_such_customer(id))?;
+    Ok(row.try_get_by_index(0)?)
+}
+
+/// Writes down who has just changed a customer's notes or tags.
+pub async fn touch(
+    transaction: &DatabaseTransaction,
+    company_id: &str,
+    id: &str,
+    stamp: &Stamp,
+) -> Result<()> {
+    customer::Entity::update_many()
+        .set(customer::ActiveModel {
+            last_updated_by: Set(stamp.actor.clone()),
+            last_updated_time: Set(stamp.time),
+            ..Default::default()
+        })
+        .filter(customer::Column::CompanyId.eq(company_id))
+        .filter(customer::Column::Id.eq(id))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Writes a new customer with its notes and tags.
+pub async fn insert(transaction: &DatabaseTransaction, customer: &Customer) -> Result<()> {
+    let row = customer::Model::from(customer).into_active_model();
+    customer::Entity::insert(row.reset_all())
+        .exec_without_returning(transaction)
+        .await?;
+    let Customer { company_id, id, .. } = customer;
+    notes::insert_all(transaction, company_id, id, &customer.notes).await?;
+    tags::insert_all(transaction, company_id, id, &customer.tag_ids, 0).await
+}
+
+/// Customers with their notes and tags: two statements for any number of them.
+///
+/// What is added meanwhile may show although `last_updated_time` is still the one before it, never the other way round.
+async fn read_all(db: &impl ConnectionTrait, rows: &[QueryResult]) -> Result<Vec<Customer>> {
+    let mut customers: Vec<Customer> = rows
+        .iter()
+        .map(|row| Ok(read(Row::new(row))?.into()))
+        .collect::<Result<_, DbErr>>()?;
+    if customers.is_empty() {
+        return Ok(customers);
+    }
+    let ids: Vec<String> = customers
+        .iter()
+        .map(|customer| customer.id.clone())
+        .collect();
+    let mut companies: Vec<String> = (customers.iter())
+        .map(|customer| customer.company_id.clone())
+        .collect();
+    companies.dedup();
+
+    let order = "ORDER BY customer_id, created_time DESC, tie_break DESC";
+    let mut notes = of_customers::<customer_note::Entity>(db, &companies, &ids, order)
+        .await?
+        .into_iter()
+        .fold(HashMap::<_, Vec<_>>::new(), |mut notes, note| {
+            let owner = (note.company_id.clone(), note.customer_id.clone());
+            notes.entry(owner).or_default().push(note.into());
+            notes
+        });
+    let order = "ORDER BY customer_id, position";
+    let mut tags = of_customers::<customer_tag_link::Entity>(db, &companies, &ids, order)
+        .await?
+        .into_iter()
+        .fold(HashMap::<_, Vec<_>>::new(), |mut tags, link| {
+            let owner = (link.company_id, link.customer_id);
+            tags.entry(owner).or_default().push(link.tag_id);
+            tags
+        });
+    for customer in &mut customers {
+        let owner = (customer.company_id.clone(), customer.id.clone());
+        customer.notes = notes.remove(&owner).unwrap_or_default();
+        customer.tag_ids = tags.remove(&owner).unwrap_or_default();
+    }
+    Ok(customers)
+}
+
+async fn of_customers<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    companies: &[String],
+    customers: &[String],
+    order: &str,
+) -> Result<Vec<E::Model>> {
+    let table = E::default();
+    let text = format!("SELECT * FROM {} WHERE 1 = 1", table.table_name());
+    let mut sql = Sql::new(db.get_database_backend(), text);
+    sql.and_any("company_id", companies);
+    sql.and_any("customer_id", customers);
+    sql.push(" ");
+    sql.push(order);
+    let rows = db.query_all_raw(sql.statement()).await?;
+    let models = rows.iter().map(|row| E::Model::from_query_result(row, ""));
+    Ok(models.collect::<Result<_, DbErr>>()?)
 }
 
 fn read(mut row: Row<'_>) -> Result<customer::Model, DbErr> {

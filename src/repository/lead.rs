@@ -7,9 +7,9 @@ use sea_orm::{
     EntityTrait, IntoActiveModel, Iterable, QueryFilter, QueryResult,
 };
 
-use super::entity::{Json, customer, lead, lead_promotion, pet};
+use super::entity::{Json, lead, lead_promotion, pet};
 use super::rows::{Row, Sql, columns, some};
-use super::{ScopedRepository, begin, pet as pets};
+use super::{ScopedRepository, begin, customer as customers, pet as pets};
 use crate::domain::Stamp;
 use crate::domain::customer::Customer;
 use crate::domain::lead::{Lead, LeadDetails, LeadFilter};
@@ -141,12 +141,7 @@ impl ScopedRepository<'_> {
         // The pets move as they are, in their rows.
         let (customer, _pets) = Customer::promoted(lead, settings, stamp);
 
-        let row = customer::Model::from(&customer)
-            .into_active_model()
-            .reset_all();
-        customer::Entity::insert(row)
-            .exec_without_returning(&transaction)
-            .await?;
+        customers::insert(&transaction, &customer).await?;
         move_pets(&transaction, company_id, id, &customer.id).await?;
         lead::Entity::delete_by_id((company_id.to_owned(), id.to_owned()))
             .exec(&transaction)

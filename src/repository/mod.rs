@@ -6,6 +6,8 @@ mod api_key;
 mod cache;
 mod connection;
 mod customer;
+mod customer_note;
+mod customer_tag;
 mod entity;
 mod error;
 mod lead;

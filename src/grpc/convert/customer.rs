@@ -1,14 +1,142 @@
-use super::compliance::wire_compliance;
-use super::contact::wire_address;
+use super::compliance::{compliance_change, wire_compliance};
+use super::contact::{address, wire_address};
 use super::custom_field::json_values;
 use super::lead::{List, phone};
 use super::page::{interval, page};
 use super::{setting, wire_timestamp};
-use crate::domain::customer::{Customer, CustomerFilter, CustomerNote, Preference};
-use crate::domain::page::Listing;
-use crate::domain::setting::{Settings, by_id};
+use crate::domain::customer::{
+    Customer, CustomerFilter, CustomerInput, CustomerUpdate, Preference,
+};
+use crate::domain::customer_note::{CustomerNote, NoteInput};
+use crate::domain::page::{Listing, PageRequest};
+use crate::domain::setting::{Reference, Settings, by_id};
 use crate::error::{Result, Violations};
 use crate::pb::customer as pb;
+use crate::pb::setting::CustomerTag;
+
+/// A request for a new customer. The company may still be empty.
+pub struct NewCustomer {
+    pub company_id: String,
+    pub input: CustomerInput,
+    pub preference: Option<Preference>,
+}
+
+pub fn new_customer(
+    request: pb::CreateCustomerRequest,
+    violations: &mut Violations,
+) -> NewCustomer {
+    let pb::CreateCustomerRequest {
+        company_id,
+        preferred_business_id,
+        first_name,
+        last_name,
+        phone,
+        email,
+        address: given_address,
+        preference,
+        tags,
+        notes,
+        compliance_config,
+    } = request;
+    let input = CustomerInput {
+        preferred_business_id: Some(preferred_business_id),
+        avatar_path: None,
+        first_name: Some(first_name),
+        last_name: Some(last_name),
+        phone: Some(phone),
+        email: Some(email),
+        address: given_address.map(|given| address(given, "address", violations)),
+        tags: references(tags),
+        notes: note_inputs(notes),
+        compliance: compliance_config
+            .map(|given| compliance_change(given, "compliance_config", violations))
+            .unwrap_or_default(),
+    };
+    NewCustomer {
+        company_id,
+        input,
+        preference: preference.map(self::preference),
+    }
+}
+
+pub fn update(request: pb::UpdateCustomerRequest, violations: &mut Violations) -> CustomerUpdate {
+    let pb::UpdateCustomerRequest {
+        id: _,
+        company_id,
+        preferred_business_id,
+        avatar_path,
+        first_name,
+        last_name,
+        phone,
+        email,
+        address: given_address,
+        tags,
+        notes,
+        compliance_config,
+    } = request;
+    let input = CustomerInput {
+        preferred_business_id,
+        avatar_path,
+        first_name,
+        last_name,
+        phone,
+        email,
+        address: given_address.map(|given| address(given, "address", violations)),
+        tags: references(tags),
+        notes: note_inputs(notes),
+        compliance: compliance_config
+            .map(|given| compliance_change(given, "compliance_config", violations))
+            .unwrap_or_default(),
+    };
+    CustomerUpdate { company_id, input }
+}
+
+/// Notes as a request gives them; their ids and stamps are not the caller's to choose.
+pub fn note_inputs(given: Vec<pb::customer::Note>) -> Vec<NoteInput> {
+    given
+        .into_iter()
+        .map(|given| {
+            let pb::customer::Note {
+                id: _,
+                note,
+                last_updated_by: _,
+                last_updated_time: _,
+            } = given;
+            NoteInput { note }
+        })
+        .collect()
+}
+
+/// Tags as a request refers to them.
+pub fn references(given: Vec<CustomerTag>) -> Vec<Reference> {
+    given
+        .into_iter()
+        .map(|given| {
+            let CustomerTag {
+                id,
+                name,
+                last_updated_by: _,
+                last_updated_time: _,
+            } = given;
+            Reference { id, name }
+        })
+        .collect()
+}
+
+fn preference(given: pb::customer::Preference) -> Preference {
+    let pb::customer::Preference {
+        receive_auto_message,
+        receive_auto_email,
+        subscribe_to_marketing_emails,
+        receive_appointment_reminder,
+    } = given;
+    Preference {
+        receive_auto_message,
+        receive_auto_email,
+        subscribe_to_marketing_emails,
+        receive_appointment_reminder,
+    }
+}
 
 /// A customer as callers see it, with the names that its company's settings give to what it refers to.
 pub fn customer(customer: Customer, settings: &Settings) -> pb::Customer {
@@ -64,10 +192,7 @@ pub fn customer(customer: Customer, settings: &Settings) -> pb::Customer {
         preferred_business_id,
         company_id,
         notes: notes.into_iter().map(note).collect(),
-        tags: (tag_ids.iter())
-            .filter_map(|id| by_id(&settings.customer_tags, id))
-            .map(setting::customer_tag)
-            .collect(),
+        tags: tags(&tag_ids, settings),
         referral_source: referral_source_id
             .and_then(|id| by_id(&settings.referral_sources, &id).map(setting::referral_source)),
         preference: Some(wire_preference(&preference)),
@@ -76,10 +201,19 @@ pub fn customer(customer: Customer, settings: &Settings) -> pb::Customer {
     }
 }
 
-fn note(note: CustomerNote) -> pb::customer::Note {
+/// Tags with the names that the settings give them.
+pub fn tags(ids: &[String], settings: &Settings) -> Vec<CustomerTag> {
+    ids.iter()
+        .filter_map(|id| by_id(&settings.customer_tags, id))
+        .map(setting::customer_tag)
+        .collect()
+}
+
+pub fn note(note: CustomerNote) -> pb::customer::Note {
     let CustomerNote {
         id,
         note,
+        created_time: _,
         last_updated_by,
         last_updated_time,
     } = note;
@@ -137,4 +271,16 @@ pub fn list(
         listing,
         page,
     })
+}
+
+/// Which page of which customer's notes. `company_id` is the customer's; without one, that is among the violations already.
+pub fn list_notes(
+    request: pb::ListCustomerNotesRequest,
+    company_id: &str,
+    violations: &mut Violations,
+) -> (Listing, PageRequest) {
+    let pb::ListCustomerNotesRequest { pagination, id } = request;
+    let listing = Listing::new("customer_notes", company_id, &id);
+    let page = page(pagination, &listing, violations);
+    (listing, page)
 }
