@@ -1,16 +1,13 @@
-//! CustomerService: reading customers, and what is not there yet.
+//! CustomerService: reading customers.
 
 use leash::pb::common::Pagination;
 use leash::pb::customer::list_customers_request::Filter;
 use leash::pb::customer::{
-    AppendCustomerNotesRequest, AppendCustomerTagsRequest, CreateCustomerRequest, Customer,
-    DeleteCustomerNoteRequest, GenCustomerCofLinkRequest, GetCustomerRequest, Lead,
-    ListCustomerNotesRequest, ListCustomerTagsRequest, ListCustomersRequest, ListCustomersResponse,
-    UpdateCustomerNoteRequest, UpdateCustomerRequest,
+    Customer, GetCustomerRequest, Lead, ListCustomersRequest, ListCustomersResponse,
 };
 use leash::pb::google::r#type::Interval;
 use prost_types::Timestamp;
-use tonic::{Code, Response, Status};
+use tonic::Code;
 
 use crate::promote::promoted;
 use crate::support::app::CustomerClient;
@@ -81,16 +78,6 @@ fn ids(customers: &[Customer]) -> Vec<&str> {
         .iter()
         .map(|customer| customer.id.as_str())
         .collect()
-}
-
-/// Asserts that a method is declared and not done.
-#[track_caller]
-fn assert_unimplemented<T: std::fmt::Debug>(method: &str, answer: Result<Response<T>, Status>) {
-    let status = answer.expect_err(method);
-    assert_eq!(status.code(), Code::Unimplemented, "{method}: {status:?}");
-    assert_eq!(status.reason(), "METHOD_NOT_IMPLEMENTED", "{method}");
-    assert!(!status.request_id().is_empty(), "{method}");
-    assert!(status.message().contains(method), "{}", status.message());
 }
 
 on_both_databases! {
@@ -270,28 +257,5 @@ on_both_databases! {
         let token = listed(&mut customers, list_customers("cmp_001", 1)).await.next_page_token;
         let crossed = continued(&list_customers("cmp_002", 1), &token);
         assert_eq!(refused(&mut customers, crossed).await, ["pagination.page_token"]);
-    }
-
-    async fn the_rest_is_not_implemented_and_says_so(app: TestApp) {
-        let id = customer(&app, john()).await.id;
-        let customer_id = || id.clone();
-        let it = &mut app.customers();
-        assert_unimplemented("CreateCustomer", it.create_customer(CreateCustomerRequest::default()).await);
-        let request = UpdateCustomerRequest { id: customer_id(), ..UpdateCustomerRequest::default() };
-        assert_unimplemented("UpdateCustomer", it.update_customer(request).await);
-        let request = AppendCustomerNotesRequest { id: customer_id(), notes: Vec::new() };
-        assert_unimplemented("AppendCustomerNotes", it.append_customer_notes(request).await);
-        let request = ListCustomerNotesRequest { id: customer_id(), pagination: Some(page(1)) };
-        assert_unimplemented("ListCustomerNotes", it.list_customer_notes(request).await);
-        let request = UpdateCustomerNoteRequest { customer_id: customer_id(), ..Default::default() };
-        assert_unimplemented("UpdateCustomerNote", it.update_customer_note(request).await);
-        let request = DeleteCustomerNoteRequest { customer_id: customer_id(), ..Default::default() };
-        assert_unimplemented("DeleteCustomerNote", it.delete_customer_note(request).await);
-        let request = GenCustomerCofLinkRequest { id: customer_id() };
-        assert_unimplemented("GenCustomerCofLink", it.gen_customer_cof_link(request).await);
-        let request = AppendCustomerTagsRequest { id: customer_id(), tags: Vec::new() };
-        assert_unimplemented("AppendCustomerTags", it.append_customer_tags(request).await);
-        let request = ListCustomerTagsRequest { id: customer_id() };
-        assert_unimplemented("ListCustomerTags", it.list_customer_tags(request).await);
     }
 }

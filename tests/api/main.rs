@@ -7,6 +7,7 @@ mod cli;
 mod contract;
 mod create;
 mod customers;
+mod customers_write;
 mod errors;
 mod get;
 mod health;
