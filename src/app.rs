@@ -10,10 +10,12 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tower::util::MapRequestLayer;
 
-use crate::config::DatabaseConfig;
+use crate::config::{DatabaseConfig, HttpConfig};
 use crate::error::Error;
 use crate::grpc;
+use crate::http;
 use crate::repository::{Repository, SchemaState};
 
 /// How long running calls have to finish after the signal to stop.
@@ -26,6 +28,7 @@ pub struct AppConfig {
     /// Migrate a server's database, too. An embedded one is always migrated: nobody else does it.
     pub migrate: bool,
     pub reflection: bool,
+    pub http: HttpConfig,
 }
 
 /// Why leash does not start, or stops.
@@ -48,6 +51,8 @@ pub enum StartError {
         address: SocketAddr,
         source: std::io::Error,
     },
+    #[error("the HTTP rules of the contract cannot be served")]
+    Http(#[from] http::StartError),
     #[error("the listener failed")]
     Serve(#[from] tonic::transport::Error),
 }
@@ -68,6 +73,7 @@ impl App {
             database,
             migrate,
             reflection,
+            http,
         } = config;
         let repository = open(&database, migrate).await?;
         let cannot_listen = |source| StartError::Listen {
@@ -78,7 +84,8 @@ impl App {
             .map_err(cannot_listen)?
             .with_nodelay(Some(true));
         let address = incoming.local_addr().map_err(cannot_listen)?;
-        let (routes, health) = grpc::routes(&repository, reflection);
+        let (grpc, health) = grpc::routes(&repository, reflection);
+        let routes = http::beside(grpc, &repository, &http)?.into();
         Ok(Self {
             repository,
             routes,
@@ -123,6 +130,8 @@ impl App {
         };
         tracing::info!(%address, "listening on {address}");
         let serving = Server::builder()
+            .accept_http1(true)
+            .layer(MapRequestLayer::new(grpc::deadline::note))
             .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, stop);
         let grace_is_over = async {

@@ -1,7 +1,7 @@
-//! leash serves leads and customers of pet-care businesses over gRPC.
+//! leash serves leads and customers of pet-care businesses over gRPC and, on the same port, as JSON over HTTP.
 //!
-//! Imports point downward only: `main -> cli -> app -> grpc -> repository -> domain -> error`. `pb` is imported by `grpc`
-//! alone, `sea_orm` by `repository` alone, `tonic` by `grpc` and `app` alone.
+//! Imports point downward only: `main -> cli -> app -> http -> grpc -> repository -> domain -> error`. `pb` is imported by
+//! `grpc` and `http` alone, `sea_orm` by `repository` alone, `tonic` by `grpc`, `http` and `app` alone.
 
 #![deny(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
@@ -11,6 +11,7 @@ pub mod config;
 pub mod domain;
 pub mod error;
 pub mod grpc;
+pub mod http;
 pub mod pb;
 pub mod repository;
 mod telemetry;

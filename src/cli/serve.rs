@@ -2,7 +2,7 @@ use clap::Args;
 
 use super::{Outcome, stop_signal};
 use crate::app::{App, AppConfig};
-use crate::config::{DatabaseConfig, ServerConfig};
+use crate::config::{DatabaseConfig, HttpConfig, ServerConfig};
 
 #[derive(Debug, Args)]
 pub struct Serve {
@@ -11,6 +11,9 @@ pub struct Serve {
 
     #[command(flatten)]
     database: DatabaseConfig,
+
+    #[command(flatten)]
+    http: HttpConfig,
 
     /// Brings the schema of a PostgreSQL database up to date first. A SQLite file's always is.
     #[arg(long, env = "LEASH_MIGRATE")]
@@ -24,6 +27,7 @@ impl Serve {
             database: self.database,
             migrate: self.migrate,
             reflection: !self.server.no_reflection,
+            http: self.http,
         })
         .await?;
         if !app.repository().has_live_key().await? {

@@ -18,7 +18,7 @@ use super::status::{DOMAIN, with_request_info};
 use crate::domain::id::is_well_formed;
 
 /// Taken from the request if it is 1 to 64 visible ASCII characters, made otherwise; echoed in the answer and in every error.
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
     static REQUEST_ID: Arc<str>;
@@ -29,30 +29,35 @@ pub fn request_id() -> Option<String> {
     REQUEST_ID.try_with(ToString::to_string).ok()
 }
 
+/// Does `work` in the name of a request, whose id is then in every error that is made.
+pub fn as_request<T>(id: Arc<str>, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    REQUEST_ID.scope(id, work)
+}
+
 pub async fn cross(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id_of(request.headers());
     let method = request.uri().path().trim_start_matches('/').to_owned();
-    REQUEST_ID
-        .scope(Arc::clone(&id), async move {
-            let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-            let mut response = answered.unwrap_or_else(|_| panicked());
-            let status = Status::from_header_map(response.headers());
-            let code = status.as_ref().map_or(Code::Ok, Status::code);
-            if let Some(status) = status.filter(is_bare) {
-                response = completed(&status).into_http();
-            }
-            if let Ok(id) = HeaderValue::from_str(&id) {
-                response.headers_mut().insert(X_REQUEST_ID, id);
-            }
-            let duration_ms = started.elapsed().as_millis();
-            tracing::info!(method, ?code, duration_ms, request.id = %id, "{method} {code:?}");
-            response
-        })
-        .await
+    as_request(Arc::clone(&id), async move {
+        let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        let mut response = answered.unwrap_or_else(|_| panicked().into_http());
+        let status = Status::from_header_map(response.headers());
+        let code = status.as_ref().map_or(Code::Ok, Status::code);
+        if let Some(status) = status.filter(is_bare) {
+            response = completed(&status).into_http();
+        }
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(X_REQUEST_ID, id);
+        }
+        let duration_ms = started.elapsed().as_millis();
+        tracing::info!(method, ?code, duration_ms, request.id = %id, "{method} {code:?}");
+        response
+    })
+    .await
 }
 
-fn request_id_of(headers: &HeaderMap) -> Arc<str> {
+/// The id that the request brought, or a new one.
+pub fn request_id_of(headers: &HeaderMap) -> Arc<str> {
     headers
         .get(X_REQUEST_ID)
         .and_then(|id| id.to_str().ok())
@@ -61,9 +66,9 @@ fn request_id_of(headers: &HeaderMap) -> Arc<str> {
 }
 
 /// The panic hook has logged what happened and where; the request's id joins the two.
-fn panicked() -> Response {
+pub fn panicked() -> Status {
     tracing::error!("a handler panicked");
-    Status::from(crate::error::Error::internal("a handler panicked")).into_http()
+    Status::from(crate::error::Error::internal("a handler panicked"))
 }
 
 /// Whether an error comes from the transport, which knows nothing of our details.

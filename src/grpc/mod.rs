@@ -4,11 +4,13 @@ mod auth;
 mod boundary;
 mod convert;
 mod customer;
+pub mod deadline;
 mod health;
 mod lead;
 mod setting;
 mod status;
 
+use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tonic::server::NamedService;
 use tonic::service::Routes;
@@ -24,7 +26,9 @@ use self::customer::Customers;
 use self::lead::Leads;
 use self::setting::Settings;
 
+pub use boundary::{X_REQUEST_ID, as_request, panicked, request_id, request_id_of};
 pub use health::{begin_health, set_health, watch_database};
+pub use status::{DOMAIN, with_request_info};
 
 /// The services whose health is told one by one; the empty name is the server as a whole.
 const SERVICES: [&str; 4] = [
@@ -35,7 +39,7 @@ const SERVICES: [&str; 4] = [
 ];
 
 /// Every service of the server behind its layers, and what sets their health.
-pub fn routes(repository: &Repository, reflection: bool) -> (Routes, HealthReporter) {
+pub fn routes(repository: &Repository, reflection: bool) -> (Router, HealthReporter) {
     let (reporter, health) = tonic_health::server::health_reporter();
     let mut routes = Routes::builder();
     routes
@@ -53,8 +57,9 @@ pub fn routes(repository: &Repository, reflection: bool) -> (Routes, HealthRepor
         .routes()
         .into_axum_router()
         .layer(from_fn_with_state(repository.clone(), auth::authenticate))
+        .layer(from_fn(deadline::enforce))
         .layer(from_fn(boundary::cross));
-    (router.into(), reporter)
+    (router, reporter)
 }
 
 /// Reflection in both versions: grpcurl asks for the first, older clients for the second.

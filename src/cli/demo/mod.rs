@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::{Outcome, stop_signal};
 use crate::app::{App, AppConfig};
-use crate::config::DatabaseConfig;
+use crate::config::{DatabaseConfig, HttpConfig};
 use crate::repository::{Repository, SchemaState};
 
 const KEY: &str = "leash-demo-key";
@@ -52,6 +52,7 @@ impl Demo {
             database,
             migrate: true,
             reflection: true,
+            http: HttpConfig::default(),
         })
         .await?;
         seed::seed(app.repository()).await?;

@@ -1,0 +1,135 @@
+//! How long a caller waits, and the answer when that is over; the same for both protocols.
+//!
+//! tonic enforces `grpc-timeout`, too, and answers CANCELLED. Its timer wraps ours and starts later, so ours speaks first.
+
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use http::HeaderMap;
+use tokio::time::{Instant, timeout_at};
+use tonic::{Code, Status};
+use tonic_types::ErrorDetails;
+
+use super::status::{DOMAIN, with_request_info};
+
+pub const GRPC_TIMEOUT: &str = "grpc-timeout";
+
+/// When the caller stops waiting; an extension of the request.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(Instant);
+
+/// Not a timeout as the gRPC protocol writes it: at most eight digits and one of the units `H`, `M`, `S`, `m`, `u` and `n`.
+#[derive(Debug)]
+pub struct InvalidTimeout;
+
+/// The timeout that a request asks for, if it asks for one.
+pub fn timeout_of(headers: &HeaderMap) -> Result<Option<Duration>, InvalidTimeout> {
+    let Some(value) = headers.get(GRPC_TIMEOUT) else {
+        return Ok(None);
+    };
+    let text = value.to_str().map_err(|_| InvalidTimeout)?;
+    let (digits, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or(InvalidTimeout)?;
+    let is_number = (1..=8).contains(&digits.len()) && digits.bytes().all(|c| c.is_ascii_digit());
+    let amount: u64 = digits
+        .parse()
+        .ok()
+        .filter(|_| is_number)
+        .ok_or(InvalidTimeout)?;
+    Ok(Some(match unit {
+        "H" => Duration::from_secs(amount * 3_600),
+        "M" => Duration::from_secs(amount * 60),
+        "S" => Duration::from_secs(amount),
+        "m" => Duration::from_millis(amount),
+        "u" => Duration::from_micros(amount),
+        "n" => Duration::from_nanos(amount),
+        _ => return Err(InvalidTimeout),
+    }))
+}
+
+/// Notes when the caller stops waiting. Has to run as soon as the request is there, before tonic starts its own timer.
+pub fn note<B>(mut request: http::Request<B>) -> http::Request<B> {
+    let deadline = timeout_of(request.headers())
+        .ok()
+        .flatten()
+        .and_then(|timeout| Instant::now().checked_add(timeout));
+    if let Some(deadline) = deadline {
+        request.extensions_mut().insert(Deadline(deadline));
+    }
+    request
+}
+
+/// The layer that answers a call whose deadline passes.
+pub async fn enforce(request: Request, next: Next) -> Response {
+    let deadline = request.extensions().get().copied();
+    within(deadline, next.run(request))
+        .await
+        .unwrap_or_else(Status::into_http)
+}
+
+/// What `work` comes to, unless the deadline passes first.
+pub async fn within<T>(
+    deadline: Option<Deadline>,
+    work: impl Future<Output = T>,
+) -> Result<T, Status> {
+    let Some(Deadline(deadline)) = deadline else {
+        return Ok(work.await);
+    };
+    timeout_at(deadline, work).await.map_err(|_| expired())
+}
+
+fn expired() -> Status {
+    let details = ErrorDetails::with_error_info("DEADLINE_EXCEEDED", DOMAIN, []);
+    let message =
+        "the call took longer than its timeout; what it was to write may be written or not";
+    with_request_info(Code::DeadlineExceeded, message.to_owned(), details)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timeout(value: &str) -> Option<Duration> {
+        let headers = [(
+            GRPC_TIMEOUT.parse().expect("a name"),
+            value.parse().expect("a value"),
+        )];
+        timeout_of(&HeaderMap::from_iter(headers)).ok().flatten()
+    }
+
+    #[test]
+    fn every_unit_is_understood() {
+        for (value, expected) in [
+            ("2H", Duration::from_secs(7_200)),
+            ("3M", Duration::from_secs(180)),
+            ("99999999S", Duration::from_secs(99_999_999)),
+            ("50m", Duration::from_millis(50)),
+            ("7u", Duration::from_micros(7)),
+            ("0n", Duration::ZERO),
+        ] {
+            assert_eq!(timeout(value), Some(expected), "{value}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_timeout() {
+        for value in [
+            "",
+            "S",
+            "soon",
+            "5",
+            "5s",
+            "-5S",
+            "+5S",
+            "5 S",
+            "1.5S",
+            "123456789S",
+            "5µ",
+        ] {
+            assert_eq!(timeout(value), None, "{value}");
+        }
+    }
+}

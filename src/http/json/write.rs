@@ -1,0 +1,311 @@
+//! From the wire format to JSON, as protojson writes it when told to write what is not there, too.
+
+use std::io::Write;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use prost::Message as _;
+use prost_reflect::DynamicMessage;
+
+use super::schema::{Absent, Field, Form, Kind, Message, MessageId, Schema, Shape};
+use super::wire::{self, Malformed, Raw, low32, take_fixed32, take_fixed64, take_varint, unzigzag};
+
+type Written = Result<(), Malformed>;
+
+impl Schema {
+    /// The JSON of an encoded message.
+    pub fn json(&self, id: MessageId, bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
+        // What is absent is written, and names are longer than tags.
+        let mut out = Vec::with_capacity(bytes.len() * 3 + 256);
+        self.write(&mut out, id, bytes)?;
+        Ok(out)
+    }
+
+    /// The JSON of one field of an encoded message.
+    pub fn json_of_field(
+        &self,
+        id: MessageId,
+        field: usize,
+        bytes: &[u8],
+    ) -> Result<Vec<u8>, Malformed> {
+        let message = self.get(id);
+        let mut values = wire::values(message, bytes)?;
+        values.retain(|&(position, _)| position == field);
+        let mut out = Vec::new();
+        let is_written = self.write_field(&mut out, &message.fields[field], &values)?;
+        if !is_written {
+            out.extend_from_slice(b"null");
+        }
+        Ok(out)
+    }
+
+    fn write(&self, out: &mut Vec<u8>, id: MessageId, bytes: &[u8]) -> Written {
+        let message = self.get(id);
+        match message.form {
+            Form::Object => {
+                out.push(b'{');
+                self.write_fields(out, message, bytes)?;
+                out.push(b'}');
+                Ok(())
+            }
+            Form::Timestamp => write_timestamp(out, bytes),
+            Form::Struct => self.write_alone(out, message, bytes, b"{}"),
+            Form::ListValue => self.write_alone(out, message, bytes, b"[]"),
+            Form::Value => self.write_alone(out, message, bytes, b"null"),
+            Form::Wrapper => self.write_alone(out, message, bytes, b""),
+            Form::Any => self.write_any(out, bytes),
+            Form::FieldMask | Form::Reflected => write_reflected(out, message, bytes),
+        }
+    }
+
+    /// Every field, the first of them without a comma before it if nothing but the brace is before it.
+    fn write_fields(&self, out: &mut Vec<u8>, message: &Message, bytes: &[u8]) -> Written {
+        let values = wire::values(message, bytes)?;
+        let mut rest = values.as_slice();
+        for (position, field) in message.fields.iter().enumerate() {
+            let end = rest.partition_point(|&(other, _)| other == position);
+            let (own, others) = rest.split_at(end);
+            rest = others;
+            let start = out.len();
+            if out.last() != Some(&b'{') {
+                out.push(b',');
+            }
+            out.extend_from_slice(&field.key);
+            if !self.write_field(out, field, own)? {
+                out.truncate(start);
+            }
+        }
+        Ok(())
+    }
+
+    /// The value of a field, or `false` if an absent one is left out.
+    fn write_field(
+        &self,
+        out: &mut Vec<u8>,
+        field: &Field,
+        values: &[(usize, Raw<'_>)],
+    ) -> Result<bool, Malformed> {
+        match (&field.shape, values.last()) {
+            (Shape::One(_), Some(&(_, raw))) => self.write_value(out, &field.kind, raw)?,
+            (Shape::One(Absent::Nothing), None) => return Ok(false),
+            (Shape::One(Absent::Null), None) => out.extend_from_slice(b"null"),
+            (Shape::One(Absent::Zero), None) => self.write_zero(out, &field.kind)?,
+            (Shape::List, _) => {
+                out.push(b'[');
+                for &(_, raw) in values {
+                    self.write_elements(out, &field.kind, raw)?;
+                }
+                out.push(b']');
+            }
+            (Shape::Map { key }, _) => {
+                out.push(b'{');
+                for &(_, raw) in values {
+                    self.write_entry(out, key, &field.kind, raw)?;
+                }
+                out.push(b'}');
+            }
+        }
+        Ok(true)
+    }
+
+    /// An element of a list, or all that one packed value holds.
+    fn write_elements(&self, out: &mut Vec<u8>, kind: &Kind, raw: Raw<'_>) -> Written {
+        let is_packed = !matches!(kind, Kind::String | Kind::Bytes | Kind::Message(_));
+        let (Raw::Bytes(mut packed), true) = (raw, is_packed) else {
+            separate(out, b'[');
+            return self.write_value(out, kind, raw);
+        };
+        while !packed.is_empty() {
+            let raw = match kind {
+                Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => {
+                    Raw::Fixed64(take_fixed64(&mut packed)?)
+                }
+                Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => {
+                    Raw::Fixed32(take_fixed32(&mut packed)?)
+                }
+                _ => Raw::Varint(take_varint(&mut packed)?),
+            };
+            separate(out, b'[');
+            self.write_value(out, kind, raw)?;
+        }
+        Ok(())
+    }
+
+    fn write_entry(
+        &self,
+        out: &mut Vec<u8>,
+        key_kind: &Kind,
+        value_kind: &Kind,
+        raw: Raw<'_>,
+    ) -> Written {
+        let Raw::Bytes(bytes) = raw else {
+            return Err(Malformed);
+        };
+        let [key, value] = wire::entry(bytes)?;
+        separate(out, b'{');
+        let start = out.len();
+        match key {
+            Some(raw) => self.write_value(out, key_kind, raw)?,
+            None => self.write_zero(out, key_kind)?,
+        }
+        // Numbers and booleans are strings where they are keys.
+        if out.get(start) != Some(&b'"') {
+            out.insert(start, b'"');
+            out.push(b'"');
+        }
+        out.push(b':');
+        match value {
+            Some(raw) => self.write_value(out, value_kind, raw),
+            None => self.write_zero(out, value_kind),
+        }
+    }
+
+    fn write_value(&self, out: &mut Vec<u8>, kind: &Kind, raw: Raw<'_>) -> Written {
+        match (kind, raw) {
+            (Kind::Message(id), Raw::Bytes(bytes)) => return self.write(out, *id, bytes),
+            (Kind::String, Raw::Bytes(bytes)) => {
+                write_string(out, str::from_utf8(bytes).map_err(|_| Malformed)?);
+            }
+            (Kind::Bytes, Raw::Bytes(bytes)) => {
+                write_string(out, &BASE64_STANDARD.encode(bytes));
+            }
+            (Kind::Bool, Raw::Varint(value)) => {
+                out.extend_from_slice(if value == 0 { b"false" } else { b"true" });
+            }
+            (Kind::Int32, Raw::Varint(value)) => write_number(out, low32(value).cast_signed()),
+            (Kind::Sint32, Raw::Varint(value)) => write_number(out, unzigzag(value)),
+            (Kind::Sfixed32, Raw::Fixed32(value)) => write_number(out, value.cast_signed()),
+            (Kind::Uint32, Raw::Varint(value)) => write_number(out, low32(value)),
+            (Kind::Fixed32, Raw::Fixed32(value)) => write_number(out, value),
+            (Kind::Int64, Raw::Varint(value)) | (Kind::Sfixed64, Raw::Fixed64(value)) => {
+                write_quoted(out, value.cast_signed());
+            }
+            (Kind::Sint64, Raw::Varint(value)) => write_quoted(out, unzigzag(value)),
+            (Kind::Uint64, Raw::Varint(value)) | (Kind::Fixed64, Raw::Fixed64(value)) => {
+                write_quoted(out, value);
+            }
+            (Kind::Double, Raw::Fixed64(bits)) => {
+                let value = f64::from_bits(bits);
+                write_float(out, value, serde_json::Number::from_f64(value));
+            }
+            (Kind::Float, Raw::Fixed32(bits)) => {
+                let value = f32::from_bits(bits);
+                // By way of its shortest text: 0.1 as a double would be 0.10000000149011612.
+                let number = value.is_finite().then(|| value.to_string().parse().ok());
+                write_float(out, value.into(), number.flatten());
+            }
+            (Kind::Enum(names), Raw::Varint(value)) => {
+                let number = low32(value).cast_signed();
+                match names.names.get(&number) {
+                    _ if names.is_null => out.extend_from_slice(b"null"),
+                    Some(name) => write_string(out, name),
+                    None => write_number(out, number),
+                }
+            }
+            _ => return Err(Malformed),
+        }
+        Ok(())
+    }
+
+    fn write_zero(&self, out: &mut Vec<u8>, kind: &Kind) -> Written {
+        let raw = match kind {
+            Kind::String | Kind::Bytes | Kind::Message(_) => Raw::Bytes(&[]),
+            Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => Raw::Fixed64(0),
+            Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => Raw::Fixed32(0),
+            _ => Raw::Varint(0),
+        };
+        self.write_value(out, kind, raw)
+    }
+
+    /// A message that is written as the one field that it has, or `nothing` if it has none.
+    fn write_alone(
+        &self,
+        out: &mut Vec<u8>,
+        message: &Message,
+        bytes: &[u8],
+        nothing: &[u8],
+    ) -> Written {
+        let values = wire::values(message, bytes)?;
+        let position = values.last().map_or(0, |&(position, _)| position);
+        let field = &message.fields[position];
+        let start = values.partition_point(|&(other, _)| other < position);
+        if !self.write_field(out, field, &values[start..])? {
+            out.extend_from_slice(nothing);
+        }
+        Ok(())
+    }
+
+    fn write_any(&self, out: &mut Vec<u8>, bytes: &[u8]) -> Written {
+        let any = prost_types::Any::decode(bytes).map_err(|_| Malformed)?;
+        if any.type_url.is_empty() && any.value.is_empty() {
+            out.extend_from_slice(b"{}");
+            return Ok(());
+        }
+        out.extend_from_slice(b"{\"@type\":");
+        write_string(out, &any.type_url);
+        let name = any.type_url.rsplit('/').next().unwrap_or_default();
+        match self.id_of(name) {
+            Some(id) if self.get(id).form == Form::Object => {
+                self.write_fields(out, self.get(id), &any.value)?;
+            }
+            Some(id) => {
+                out.extend_from_slice(b",\"value\":");
+                self.write(out, id, &any.value)?;
+            }
+            // A type of somebody else. The bytes are more than nothing.
+            None => {
+                out.extend_from_slice(b",\"value\":");
+                write_string(out, &BASE64_STANDARD.encode(&any.value));
+            }
+        }
+        out.push(b'}');
+        Ok(())
+    }
+}
+
+/// A comma, unless this is the first after `opening`.
+fn separate(out: &mut Vec<u8>, opening: u8) {
+    if out.last() != Some(&opening) {
+        out.push(b',');
+    }
+}
+
+fn write_string(out: &mut Vec<u8>, text: &str) {
+    // Writing into memory does not fail, nor does a string.
+    serde_json::to_writer(out, text).ok();
+}
+
+fn write_number(out: &mut Vec<u8>, number: impl Into<i64>) {
+    write!(out, "{}", number.into()).ok();
+}
+
+/// 64 bits are more than a JSON number can be trusted with.
+fn write_quoted(out: &mut Vec<u8>, number: impl std::fmt::Display) {
+    write!(out, "\"{number}\"").ok();
+}
+
+fn write_float(out: &mut Vec<u8>, value: f64, number: Option<serde_json::Number>) {
+    match number {
+        Some(number) => write!(out, "{number}").ok(),
+        None if value.is_nan() => out.write_all(b"\"NaN\"").ok(),
+        None if value > 0.0 => out.write_all(b"\"Infinity\"").ok(),
+        None => out.write_all(b"\"-Infinity\"").ok(),
+    };
+}
+
+fn write_timestamp(out: &mut Vec<u8>, bytes: &[u8]) -> Written {
+    /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, beyond which RFC 3339 has no text.
+    const RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
+    let time = prost_types::Timestamp::decode(bytes).map_err(|_| Malformed)?;
+    if !RANGE.contains(&time.seconds) || !(0..1_000_000_000).contains(&time.nanos) {
+        return Err(Malformed);
+    }
+    write_quoted(out, time);
+    Ok(())
+}
+
+fn write_reflected(out: &mut Vec<u8>, message: &Message, bytes: &[u8]) -> Written {
+    let message =
+        DynamicMessage::decode(message.descriptor.clone(), bytes).map_err(|_| Malformed)?;
+    serde_json::to_writer(out, &message).map_err(|_| Malformed)
+}

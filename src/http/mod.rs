@@ -1,0 +1,216 @@
+//! HTTP and JSON beside gRPC, on the same port: every method with a `google.api.http` rule, gRPC-Web, and a few pages.
+//!
+//! A request becomes a call of the gRPC router, layers and all, so that keys, limits, deadlines and errors are one code for
+//! both protocols. Which methods there are, and what they take, is read from the descriptors.
+
+mod call;
+mod json;
+mod metadata;
+mod pages;
+mod query;
+mod refusal;
+mod routes;
+mod template;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use futures_util::FutureExt as _;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderValue, Method};
+use prost_reflect::DescriptorPool;
+use tonic_web::{GrpcWebLayer, GrpcWebService};
+use tower::{Layer as _, ServiceExt as _};
+use tower_http::compression::predicate::SizeAbove;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
+use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
+use tower_http::decompression::RequestDecompressionLayer;
+
+use self::json::{MessageId, Schema};
+use self::refusal::{Refusal, allow};
+use self::routes::{InvalidRule, Routes};
+use crate::config::HttpConfig;
+use crate::grpc::{X_REQUEST_ID, as_request, panicked, request_id, request_id_of};
+use crate::pb;
+use crate::repository::Repository;
+
+const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Shorter answers fit into a packet or two as they are.
+const COMPRESS_ABOVE: u64 = 1024;
+
+/// How long a browser may remember what another origin's page is allowed.
+const CORS_MAX_AGE: Duration = Duration::from_secs(3_600);
+
+/// Why the rules cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the descriptors cannot be read")]
+    Descriptors(#[from] prost_reflect::DescriptorError),
+    #[error("google.rpc.Status is not among the descriptors")]
+    NoStatus,
+    #[error(transparent)]
+    Rule(#[from] InvalidRule),
+}
+
+/// What turns requests into calls.
+struct Front {
+    grpc: Router,
+    schema: Schema,
+    routes: Routes,
+    /// `google.rpc.Status`
+    status: MessageId,
+    repository: Repository,
+}
+
+impl Front {
+    fn new(grpc: Router, repository: &Repository) -> Result<Self, StartError> {
+        let mut pool = DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET)?;
+        // The details of errors.
+        pool.decode_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)?;
+        let schema = Schema::new(&pool);
+        let status = schema.id_of("google.rpc.Status");
+        Ok(Self {
+            grpc,
+            routes: Routes::new(&pool, &schema)?,
+            status: status.ok_or(StartError::NoStatus)?,
+            schema,
+            repository: repository.clone(),
+        })
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Response {
+        if !refusal.is_logged {
+            let (status, code) = (refusal.status, refusal.error.code());
+            let id = request_id();
+            tracing::info!(%status, ?code, request.id = id, "HTTP {status} {code:?}");
+        }
+        refusal.answer(&self.schema, self.status)
+    }
+}
+
+/// Both protocols: the methods of `grpc` as they are, for browsers, and as JSON.
+pub fn beside(
+    grpc: Router,
+    repository: &Repository,
+    config: &HttpConfig,
+) -> Result<Router, StartError> {
+    let front = Arc::new(Front::new(grpc.clone(), repository)?);
+    let json = pages::routes()
+        .fallback(call::call)
+        .method_not_allowed_fallback(other_verb)
+        .with_state(Arc::clone(&front))
+        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
+        .layer(from_fn_with_state(front, cross))
+        .layer(
+            CompressionLayer::new()
+                .quality(CompressionLevel::Fastest)
+                .compress_when(SizeAbove::new(COMPRESS_ABOVE)),
+        );
+    let protocols = Protocols {
+        grpc_web: GrpcWebLayer::new().layer(grpc.clone()),
+        grpc,
+        json,
+    };
+    let router = Router::new().fallback(dispatch).with_state(protocols);
+    Ok(match cors(&config.cors_allow_origin) {
+        Some(cors) => router.layer(cors),
+        None => router,
+    })
+}
+
+#[derive(Clone)]
+struct Protocols {
+    grpc: Router,
+    grpc_web: GrpcWebService<Router>,
+    json: Router,
+}
+
+async fn dispatch(State(protocols): State<Protocols>, request: Request) -> Response {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    let content_type = content_type.map_or(&b""[..], HeaderValue::as_bytes);
+    let Ok(response) = if content_type.starts_with(b"application/grpc-web") {
+        let response = protocols.grpc_web.oneshot(request).await;
+        response.map(|response| response.map(Body::new))
+    } else if content_type.starts_with(b"application/grpc") {
+        protocols.grpc.oneshot(request).await
+    } else {
+        protocols.json.oneshot(request).await
+    };
+    response
+}
+
+/// The outermost layer of the front: gives every request an id, turns a panic into an answer, and answers HEAD.
+async fn cross(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
+    let id = request_id_of(request.headers());
+    let is_head = request.method() == Method::HEAD;
+    as_request(Arc::clone(&id), async move {
+        let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        let mut response = answered.unwrap_or_else(|_| front.refuse(panicked().into()));
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(X_REQUEST_ID, id);
+        }
+        if is_head {
+            response = without_body(response);
+        }
+        response
+    })
+    .await
+}
+
+/// The head of an answer, which still says how long its body is.
+fn without_body(response: Response) -> Response {
+    let length = response.body().size_hint().exact();
+    let (mut head, _) = response.into_parts();
+    if let Some(length) = length {
+        head.headers.entry(CONTENT_LENGTH).or_insert(length.into());
+    }
+    Response::from_parts(head, Body::empty())
+}
+
+/// A page, asked for in another way than with GET. axum adds `Allow`.
+async fn other_verb(State(front): State<Arc<Front>>, method: Method) -> Response {
+    let allow = allow(&[&Method::GET]);
+    match method {
+        Method::OPTIONS => call::options(allow),
+        _ => front.refuse(Refusal::other_verbs(&allow)),
+    }
+}
+
+fn answer(json: Vec<u8>) -> Response {
+    let mut response = Response::new(json.into());
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, APPLICATION_JSON);
+    response
+}
+
+/// Lets pages of these origins call. Keys come in headers, never by themselves, so credentials need no leave.
+fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
+    let origin = match origins {
+        [] => return None,
+        _ if origins.iter().any(|origin| origin == "*") => AllowOrigin::any(),
+        _ => AllowOrigin::list(origins.iter().cloned()),
+    };
+    let methods = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+    ];
+    let layer = CorsLayer::new()
+        .allow_origin(origin)
+        .allow_methods(methods)
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(Any)
+        .max_age(CORS_MAX_AGE);
+    Some(layer)
+}

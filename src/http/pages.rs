@@ -1,0 +1,60 @@
+//! What tells how the server is: `/healthz`, `/readyz` and `/version`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use tonic::Status;
+
+use super::{Front, answer, refusal::Refusal};
+use crate::error::Error;
+use crate::repository::{Repository, SchemaState};
+
+/// How long the database has to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub fn routes() -> Router<Arc<Front>> {
+    Router::new()
+        .route("/healthz", get(live))
+        .route("/readyz", get(ready))
+        .route("/version", get(version))
+}
+
+/// The process answers; nothing is said of what it needs.
+async fn live() -> Response {
+    page(&json!({"status": "ok"}))
+}
+
+/// The database answers and has this release's schema.
+async fn ready(State(front): State<Arc<Front>>) -> Response {
+    let is_ready = timeout(PATIENCE, check(&front.repository)).await;
+    let late = |_| Err(Status::from(Error::Unavailable("no answer in time".into())).into());
+    match is_ready.unwrap_or_else(late) {
+        Ok(()) => page(&json!({"status": "ok"})),
+        Err(refusal) => front.refuse(refusal),
+    }
+}
+
+async fn check(repository: &Repository) -> Result<(), Refusal> {
+    match repository.schema_state().await.map_err(Status::from)? {
+        SchemaState::Current => Ok(()),
+        SchemaState::Pending(_) | SchemaState::Newer(_) => Err(Refusal::old_schema()),
+    }
+}
+
+async fn version() -> Response {
+    page(&json!({
+        "name": env!("CARGO_PKG_NAME"),
+        "version": env!("CARGO_PKG_VERSION"),
+        "commit": option_env!("LEASH_COMMIT"),
+    }))
+}
+
+fn page(value: &Value) -> Response {
+    answer(value.to_string().into())
+}
