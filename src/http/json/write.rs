@@ -184,16 +184,8 @@ impl Schema {
             (Kind::Uint64, Raw::Varint(value)) | (Kind::Fixed64, Raw::Fixed64(value)) => {
                 write_quoted(out, value);
             }
-            (Kind::Double, Raw::Fixed64(bits)) => {
-                let value = f64::from_bits(bits);
-                write_float(out, value, serde_json::Number::from_f64(value));
-            }
-            (Kind::Float, Raw::Fixed32(bits)) => {
-                let value = f32::from_bits(bits);
-                // By way of its shortest text: 0.1 as a double would be 0.10000000149011612.
-                let number = value.is_finite().then(|| value.to_string().parse().ok());
-                write_float(out, value.into(), number.flatten());
-            }
+            (Kind::Double, Raw::Fixed64(bits)) => write_float(out, f64::from_bits(bits)),
+            (Kind::Float, Raw::Fixed32(bits)) => write_float(out, f32::from_bits(bits)),
             (Kind::Enum(names), Raw::Varint(value)) => {
                 let number = low32(value).cast_signed();
                 match names.names.get(&number) {
@@ -284,12 +276,13 @@ fn write_quoted(out: &mut Vec<u8>, number: impl std::fmt::Display) {
     write!(out, "\"{number}\"").ok();
 }
 
-fn write_float(out: &mut Vec<u8>, value: f64, number: Option<serde_json::Number>) {
-    match number {
-        Some(number) => write!(out, "{number}").ok(),
-        None if value.is_nan() => out.write_all(b"\"NaN\"").ok(),
-        None if value > 0.0 => out.write_all(b"\"Infinity\"").ok(),
-        None => out.write_all(b"\"-Infinity\"").ok(),
+/// A float keeps its own shortest text: as a double, 0.1 would be 0.10000000149011612.
+fn write_float(out: &mut Vec<u8>, value: impl Into<f64> + serde::Serialize + Copy) {
+    match value.into() {
+        finite if finite.is_finite() => serde_json::to_writer(out, &value).ok(),
+        nan if nan.is_nan() => out.write_all(b"\"NaN\"").ok(),
+        infinite if infinite > 0.0 => out.write_all(b"\"Infinity\"").ok(),
+        _ => out.write_all(b"\"-Infinity\"").ok(),
     };
 }
 
