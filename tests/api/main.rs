@@ -11,6 +11,7 @@ mod customers_write;
 mod errors;
 mod get;
 mod health;
+mod http;
 mod list;
 mod migrate;
 mod promote;

@@ -561,7 +561,7 @@ fn a_mask_may_name_what_has_an_underscore() {
     let mask = read.get_field_by_name("one_19").expect("the field");
     let paths = mask.as_message().and_then(|mask| {
         mask.get_field_by_name("paths")
-            .map(|paths| paths.into_owned())
+            .map(std::borrow::Cow::into_owned)
     });
     let expected =
         ["lead.first_name", "custom_fields.field_123"].map(|path| Value::String(path.to_owned()));

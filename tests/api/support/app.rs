@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use leash::{
     app::{App, AppConfig},
-    config::DatabaseConfig,
+    config::{DatabaseConfig, HttpConfig},
     domain::{
         api_key::NewApiKey,
         scope::{Companies, Permission},
@@ -201,6 +201,7 @@ pub fn config(database_url: &str) -> AppConfig {
         },
         migrate: false,
         reflection: true,
+        http: HttpConfig::default(),
     }
 }
 
