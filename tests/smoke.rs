@@ -48,6 +48,33 @@ fn grpcurl_is_served() {
     demo.stop();
 }
 
+#[test]
+fn what_integrations_send_with_python_requests_is_served() {
+    if !is_there(tool("python3").args(["-c", "import requests"])) {
+        return not_run("Python with tests/smoke/requirements.txt");
+    }
+    let demo = Demo::start();
+    run(tool("python3")
+        .arg(repository().join("tests/smoke/integrations.py"))
+        .args(["--target", &demo.address, "--key", KEY, "--examples"])
+        .arg(examples()));
+    demo.stop();
+}
+
+#[test]
+fn what_integrations_send_with_fetch_is_served() {
+    // Since version 18 without a flag.
+    if !is_there(tool("node").args(["--eval", "fetch"])) {
+        return not_run("Node with fetch");
+    }
+    let demo = Demo::start();
+    run(tool("node")
+        .arg(repository().join("tests/smoke/integrations.mjs"))
+        .args([&demo.address, KEY])
+        .arg(examples()));
+    demo.stop();
+}
+
 /// A `leash demo` on a port and a database of its own.
 struct Demo {
     process: Child,
