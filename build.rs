@@ -2,10 +2,11 @@
 
 use std::{env, error::Error, fs, path::Path};
 
-/// The files that declare the services. They import every other file of the contract.
+/// The files that declare the services, in the order in which the API is described. They import every other file of the
+/// contract.
 const SERVICES: [&str; 3] = [
-    "moego/business/customer/v1/customer_service.proto",
     "moego/business/customer/v1/lead_service.proto",
+    "moego/business/customer/v1/customer_service.proto",
     "moego/business/setting/v1/setting_service.proto",
 ];
 

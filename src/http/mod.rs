@@ -4,8 +4,10 @@
 //! both protocols. Which methods there are, and what they take, is read from the descriptors.
 
 mod call;
+mod fixed;
 mod json;
 mod metadata;
+pub mod openapi;
 mod pages;
 mod query;
 mod refusal;
@@ -102,7 +104,9 @@ pub fn beside(
     config: &HttpConfig,
 ) -> Result<Router, StartError> {
     let front = Arc::new(Front::new(grpc.clone(), repository)?);
+    let description = openapi::document(&DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET)?);
     let json = pages::routes()
+        .merge(openapi::routes(&description))
         .fallback(call::call)
         .method_not_allowed_fallback(other_verb)
         .with_state(Arc::clone(&front))

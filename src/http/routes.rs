@@ -157,7 +157,7 @@ impl Route {
 }
 
 /// A method's rule with its additional bindings.
-fn rules(method: &MethodDescriptor) -> Vec<DynamicMessage> {
+pub fn rules(method: &MethodDescriptor) -> Vec<DynamicMessage> {
     let options = method.options();
     let Some(extension) = method
         .parent_pool()
@@ -179,7 +179,7 @@ fn rules(method: &MethodDescriptor) -> Vec<DynamicMessage> {
 }
 
 /// The verb and the path of a rule.
-fn pattern(rule: &DynamicMessage) -> Option<(String, String)> {
+pub fn pattern(rule: &DynamicMessage) -> Option<(String, String)> {
     let descriptor = rule.descriptor();
     let oneof = descriptor
         .oneofs()
@@ -192,7 +192,7 @@ fn pattern(rule: &DynamicMessage) -> Option<(String, String)> {
     }
 }
 
-fn text(message: &DynamicMessage, field: &str) -> String {
+pub fn text(message: &DynamicMessage, field: &str) -> String {
     let value = message.get_field_by_name(field);
     let text = value.as_deref().and_then(Value::as_str);
     text.unwrap_or_default().to_owned()

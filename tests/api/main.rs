@@ -14,6 +14,7 @@ mod health;
 mod http;
 mod list;
 mod migrate;
+mod openapi;
 mod promote;
 mod property;
 mod settings;
