@@ -4,6 +4,7 @@
 //! both protocols. Which methods there are, and what they take, is read from the descriptors.
 
 mod call;
+mod docs;
 mod fixed;
 mod json;
 mod metadata;
@@ -107,6 +108,7 @@ pub fn beside(
     let description = openapi::document(&DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET)?);
     let json = pages::routes()
         .merge(openapi::routes(&description))
+        .merge(docs::routes())
         .fallback(call::call)
         .method_not_allowed_fallback(other_verb)
         .with_state(Arc::clone(&front))

@@ -1,4 +1,4 @@
-//! The description of the API at `/openapi.json`, as the server hands it out.
+//! The description of the API at `/openapi.json` and the page at `/docs`, as the server hands them out.
 
 use std::{
     io::{Read, Write},
@@ -65,7 +65,7 @@ async fn the_description_is_the_contracts_and_needs_no_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_known_is_not_sent_again() {
     let app = TestApp::start(Backend::Sqlite).await;
-    for path in ["/openapi.json"] {
+    for path in ["/openapi.json", "/docs"] {
         let (head, body) = fetch(app.address(), path, "");
         assert_ne!(body, "", "{path}");
         let tag = head
@@ -81,4 +81,54 @@ async fn what_is_known_is_not_sent_again() {
         let (head, _) = fetch(app.address(), path, "if-none-match: \"other\"\r\n");
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_whole_and_asks_nobody_else() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    let (head, page) = fetch(app.address(), "/docs", "");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    for header in [
+        "content-type: text/html; charset=utf-8",
+        "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';",
+        "x-content-type-options: nosniff",
+        "cache-control: no-cache",
+    ] {
+        assert!(head.contains(header), "{header} in {head}");
+    }
+    let mut files = linked(&page, &["href=\"", "src=\""]);
+    files.retain(|file| file.starts_with("docs/"));
+    assert!(files.len() >= 2, "{files:?}");
+    let mut seen = 0;
+    while let Some(file) = files.get(seen).cloned() {
+        seen += 1;
+        let (head, text) = fetch(app.address(), &format!("/{file}"), "");
+        assert!(head.starts_with("HTTP/1.1 200"), "{file}: {head}");
+        let is_script = file.ends_with(".js");
+        let content_type = if is_script {
+            "text/javascript"
+        } else {
+            "text/css"
+        };
+        assert!(
+            head.contains(&format!("content-type: {content_type}; charset=utf-8")),
+            "{file}: {head}"
+        );
+        assert!(!text.contains("://"), "{file} names another host");
+        for import in linked(&text, &["from \"./"]) {
+            let import = format!("docs/{import}");
+            if !files.contains(&import) {
+                files.push(import);
+            }
+        }
+    }
+}
+
+/// What stands between each of these beginnings and the next quote.
+fn linked(text: &str, beginnings: &[&str]) -> Vec<String> {
+    beginnings
+        .iter()
+        .flat_map(|beginning| text.split(beginning).skip(1))
+        .filter_map(|rest| Some(rest.split_once('"')?.0.to_owned()))
+        .collect()
 }
