@@ -32,9 +32,13 @@ fmt: tools
     cargo fmt
     {{ tools }}/buf format --write
 
-# Install buf, grpcurl and the Python packages of the smoke test into target/tools
+# Install buf, grpcurl and the Python and Node packages of the smoke tests into target/tools
 tools:
     .ci/tools
+
+# Take the README's picture of /docs, while `just demo` is running
+docs-picture: tools
+    node tests/smoke/docs.mjs 127.0.0.1:50051 leash-demo-key {{ tools }}/node_modules docs/images/docs-page.png
 
 # All that must hold before a change goes in
 ci:

@@ -75,6 +75,39 @@ fn what_integrations_send_with_fetch_is_served() {
     demo.stop();
 }
 
+#[test]
+fn the_description_is_valid_and_kept_to() {
+    let modules = "import openapi_schema_validator, openapi_spec_validator, referencing";
+    if !is_there(tool("python3").args(["-c", modules])) {
+        return not_run("Python with tests/smoke/requirements.txt");
+    }
+    let demo = Demo::start();
+    run(tool("python3")
+        .arg(repository().join("tests/smoke/openapi.py"))
+        .args(["--target", &demo.address, "--key", KEY]));
+    demo.stop();
+}
+
+#[test]
+fn the_page_works_in_a_browser() {
+    let modules = tools().join("node_modules");
+    let is_installed = modules.join("playwright-core").exists();
+    if !is_installed || !is_there(tool("chromium").arg("--version")) {
+        return not_run("Chromium, or Node with tests/smoke/package.json,");
+    }
+    let demo = Demo::start();
+    run(tool("node")
+        .arg(repository().join("tests/smoke/docs.mjs"))
+        .args([&demo.address, KEY])
+        .arg(modules));
+    demo.stop();
+}
+
+/// Where `.ci/tools` installs what it installs.
+fn tools() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tools")
+}
+
 /// A `leash demo` on a port and a database of its own.
 struct Demo {
     process: Child,
@@ -168,7 +201,7 @@ fn watch(output: impl Read + Send + 'static, addresses: Sender<String>) {
 
 /// A command from the path, or from where `.ci/tools` installs them.
 fn tool(name: &str) -> Command {
-    let installed = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tools");
+    let installed = tools();
     let mut places = vec![installed.join("python/bin"), installed];
     places.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
 
