@@ -36,6 +36,21 @@ fn a_python_client_that_uses_only_reflection_is_served() {
 }
 
 #[test]
+fn envoys_transcoder_answers_as_the_http_front_does() {
+    let modules =
+        "import envoy, google.api.annotations_pb2, grpc, grpc_reflection.v1alpha.reflection_pb2";
+    if !is_there(tool("python3").args(["-c", modules])) {
+        return not_run("Python with tests/smoke/requirements.txt");
+    }
+    let demo = Demo::start();
+    run(tool("python3")
+        .arg(repository().join("tests/smoke/envoy"))
+        .args(["--target", &demo.address, "--key", KEY, "--examples"])
+        .arg(examples()));
+    demo.stop();
+}
+
+#[test]
 fn grpcurl_is_served() {
     if !is_there(tool("grpcurl").arg("-version")) {
         return not_run("grpcurl");
