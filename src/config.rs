@@ -79,8 +79,10 @@ pub struct HttpConfig {
 
 /// An origin as browsers send it: scheme, host and port, and nothing behind them.
 fn origin(text: &str) -> Result<HeaderValue, String> {
-    let is_origin =
-        text == "*" || Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text);
+    // A wildcard is whole or none: browsers compare origins letter by letter.
+    let is_origin = text == "*"
+        || !text.contains('*')
+            && Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text);
     HeaderValue::from_str(text)
         .ok()
         .filter(|_| is_origin)
