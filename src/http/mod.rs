@@ -14,6 +14,8 @@ mod query;
 mod refusal;
 mod routes;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -69,12 +71,12 @@ struct Front {
     routes: Routes,
     /// `google.rpc.Status`
     status: MessageId,
-    repository: Repository,
 }
 
 impl Front {
-    fn new(grpc: Router, repository: &Repository) -> Result<Self, StartError> {
-        let mut pool = DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET)?;
+    /// `descriptors` is an encoded `FileDescriptorSet` of the methods that `grpc` answers.
+    fn new(grpc: Router, descriptors: &[u8]) -> Result<Self, StartError> {
+        let mut pool = DescriptorPool::decode(descriptors)?;
         // The details of errors.
         pool.decode_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)?;
         let schema = Schema::new(&pool);
@@ -84,8 +86,22 @@ impl Front {
             routes: Routes::new(&pool, &schema)?,
             status: status.ok_or(StartError::NoStatus)?,
             schema,
-            repository: repository.clone(),
         })
+    }
+
+    /// Answers what `pages` do not.
+    fn serve(self, pages: Router<Arc<Self>>) -> Router {
+        let front = Arc::new(self);
+        let compression = CompressionLayer::new()
+            .quality(CompressionLevel::Fastest)
+            .compress_when(SizeAbove::new(COMPRESS_ABOVE));
+        pages
+            .fallback(call::call)
+            .method_not_allowed_fallback(other_verb)
+            .with_state(Arc::clone(&front))
+            .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
+            .layer(from_fn_with_state(front, cross))
+            .layer(compression)
     }
 
     fn refuse(&self, refusal: Refusal) -> Response {
@@ -104,21 +120,12 @@ pub fn beside(
     repository: &Repository,
     config: &HttpConfig,
 ) -> Result<Router, StartError> {
-    let front = Arc::new(Front::new(grpc.clone(), repository)?);
+    let front = Front::new(grpc.clone(), pb::FILE_DESCRIPTOR_SET)?;
     let description = openapi::document(&DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET)?);
-    let json = pages::routes()
+    let pages = pages::routes(repository.clone())
         .merge(openapi::routes(&description))
-        .merge(docs::routes())
-        .fallback(call::call)
-        .method_not_allowed_fallback(other_verb)
-        .with_state(Arc::clone(&front))
-        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
-        .layer(from_fn_with_state(front, cross))
-        .layer(
-            CompressionLayer::new()
-                .quality(CompressionLevel::Fastest)
-                .compress_when(SizeAbove::new(COMPRESS_ABOVE)),
-        );
+        .merge(docs::routes());
+    let json = front.serve(pages);
     let protocols = Protocols {
         grpc_web: GrpcWebLayer::new().layer(grpc.clone()),
         grpc,

@@ -18,7 +18,11 @@ use crate::repository::{Repository, SchemaState};
 /// How long the database has to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-pub fn routes() -> Router<Arc<Front>> {
+pub fn routes(repository: Repository) -> Router<Arc<Front>> {
+    let ready = async move |State(front): State<Arc<Front>>| {
+        let is_ready = ready(&repository).await;
+        is_ready.unwrap_or_else(|refusal| front.refuse(refusal))
+    };
     Router::new()
         .route("/healthz", get(live))
         .route("/readyz", get(ready))
@@ -31,18 +35,11 @@ async fn live() -> Response {
 }
 
 /// The database answers and has this release's schema.
-async fn ready(State(front): State<Arc<Front>>) -> Response {
-    let is_ready = timeout(PATIENCE, check(&front.repository)).await;
-    let late = |_| Err(Status::from(Error::Unavailable("no answer in time".into())).into());
-    match is_ready.unwrap_or_else(late) {
-        Ok(()) => page(&json!({"status": "ok"})),
-        Err(refusal) => front.refuse(refusal),
-    }
-}
-
-async fn check(repository: &Repository) -> Result<(), Refusal> {
-    match repository.schema_state().await.map_err(Status::from)? {
-        SchemaState::Current => Ok(()),
+async fn ready(repository: &Repository) -> Result<Response, Refusal> {
+    let state = timeout(PATIENCE, repository.schema_state()).await;
+    let late = |_| Err(Error::Unavailable("no answer in time".into()));
+    match state.unwrap_or_else(late).map_err(Status::from)? {
+        SchemaState::Current => Ok(page(&json!({"status": "ok"}))),
         SchemaState::Pending(_) | SchemaState::Newer(_) => Err(Refusal::old_schema()),
     }
 }

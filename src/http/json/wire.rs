@@ -23,8 +23,6 @@ pub enum Raw<'a> {
 }
 
 /// The values of a message with their fields' positions, in the order of these.
-///
-/// A singular message that comes in several parts, which no encoder writes, counts with its last part.
 pub fn values<'a>(
     message: &Message,
     mut bytes: &'a [u8],

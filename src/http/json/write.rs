@@ -86,6 +86,17 @@ impl Schema {
         values: &[(usize, Raw<'_>)],
     ) -> Result<bool, Malformed> {
         match (&field.shape, values.last()) {
+            (Shape::One(_), Some((_, Raw::Bytes(_))))
+                if values.len() > 1 && matches!(field.kind, Kind::Message(_)) =>
+            {
+                // The parts of a message are merged, which is what decoding them as one does.
+                let parts = values.iter().filter_map(|(_, raw)| match raw {
+                    Raw::Bytes(bytes) => Some(*bytes),
+                    _ => None,
+                });
+                let merged = parts.collect::<Vec<_>>().concat();
+                self.write_value(out, &field.kind, Raw::Bytes(&merged))?;
+            }
             (Shape::One(_), Some(&(_, raw))) => self.write_value(out, &field.kind, raw)?,
             (Shape::One(Absent::Nothing), None) => return Ok(false),
             (Shape::One(Absent::Null), None) => out.extend_from_slice(b"null"),
