@@ -111,6 +111,7 @@ async fn refuse_other_data(database: &DatabaseConfig) -> Outcome {
 }
 
 fn welcome(address: SocketAddr, database_url: &str) -> String {
+    let curl = format!("curl -s -H 'Authorization: Bearer {KEY}'");
     let call = format!("grpcurl -plaintext -H 'authorization: Bearer {KEY}'");
     let leads = "moego.business.customer.v1.LeadService";
     let new_lead = r#"{"lead": {"firstName": "Ada", "phone": "+1 212 555 0199", "pets": [{"name": "Rex", "type": "DOG", "breed": "Pug"}]}}"#;
@@ -121,8 +122,15 @@ leash demo is listening on {address}
 
   key       {KEY} (all permissions, company {COMPANY})
   data      {database_url}
+  docs      http://{address}/docs (shows every method and tries it)
 
 Calls to paste:
+
+  {curl} http://{address}/v1/leads/lcus_001
+
+  {curl} http://{address}/v1/leads -d '{new_lead}'
+
+The same API over gRPC:
 
   {call} -d '{{\"id\": \"lcus_001\"}}' {address} {leads}/GetLead
 
