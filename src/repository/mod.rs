@@ -67,8 +67,9 @@ impl Repository {
         connection::is_sqlite(&self.writer)
     }
 
+    /// Asked aside of the pool, as readiness is to be told while the pool is busy.
     pub async fn schema_state(&self) -> Result<SchemaState> {
-        migration::state(&self.writer).await
+        migration::state(&self.probe).await
     }
 
     /// Brings the schema up to date and names the migrations that this took. Safe to call from many processes at once.
