@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use validator::{Validate, ValidateEmail};
 
 use super::id::Kind;
-use super::text::{NAME_MAX, storable};
+use super::text::{self, NAME_MAX, join, storable};
 use super::wire_enum::wire_enum;
 use crate::error::Violations;
 
@@ -85,6 +85,61 @@ pub struct Address {
     pub r#type: AddressType,
 }
 
+/// An address as a request gives it. Its street and its postal code have two spellings each.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GivenAddress {
+    pub address: Address,
+    /// The other spelling of `address1`, where it says something else.
+    pub street: Option<String>,
+    /// The other spelling of `postal_code`, where it says something else.
+    pub zip: Option<String>,
+}
+
+impl GivenAddress {
+    /// The address that is meant, within the rules.
+    ///
+    /// A client may know one spelling only, change that, and send the other back as it came: the one that says what is stored
+    /// says nothing new. Where both do, it is not known which is meant.
+    pub fn resolved(
+        self,
+        stored: Option<&Address>,
+        path: &str,
+        violations: &mut Violations,
+    ) -> Address {
+        let Self {
+            mut address,
+            street,
+            zip,
+        } = self;
+        let stored_street = stored.map(|stored| stored.address1.as_str());
+        if !settle(&mut address.address1, street, stored_street) {
+            let path = join(path, "street");
+            violations.add(path, "must equal address1 where both are given");
+        }
+        let stored_code = stored.map(|stored| stored.postal_code.as_str());
+        if !settle(&mut address.postal_code, zip, stored_code) {
+            let path = join(path, "zip");
+            violations.add(path, "must equal postal_code where both are given");
+        }
+        text::check(&address, path, violations);
+        address.check_coordinate(path, violations);
+        address
+    }
+}
+
+/// Makes `ours` the one of two spellings that is new; tells whether that can be known.
+fn settle(ours: &mut String, other: Option<String>, stored: Option<&str>) -> bool {
+    match other {
+        None => true,
+        Some(other) if stored == Some(&other) => true,
+        Some(other) if stored == Some(ours) => {
+            *ours = other;
+            true
+        }
+        Some(_) => false,
+    }
+}
+
 impl Address {
     /// Whether it says nothing but perhaps its id.
     pub fn is_empty(&self) -> bool {
@@ -141,7 +196,7 @@ impl Address {
         set_if(named(AddressPart::Type), &mut self.r#type, r#type);
     }
 
-    pub fn check_coordinate(&self, path: &str, violations: &mut Violations) {
+    fn check_coordinate(&self, path: &str, violations: &mut Violations) {
         let Some(Coordinate {
             latitude,
             longitude,
@@ -181,6 +236,15 @@ pub enum AddressPart {
     Country,
     Coordinate,
     Type,
+}
+
+impl From<Address> for GivenAddress {
+    fn from(address: Address) -> Self {
+        Self {
+            address,
+            ..Self::default()
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::compliance::{Compliance, ComplianceChange};
-use super::contact::{Address, AddressType, check_email, phone_to_e164};
+use super::contact::{Address, AddressType, GivenAddress, check_email, phone_to_e164};
 use super::custom_field::FieldValues;
 use super::customer_note::{CustomerNote, NoteInput, check_notes, new_notes, room_for};
 use super::customer_tag::chosen_tags;
@@ -166,8 +166,7 @@ pub struct CustomerInput {
     pub phone: Option<String>,
     pub email: Option<String>,
     /// Takes the place of the primary one, whatever its type.
-    #[validate(nested)]
-    pub address: Option<Address>,
+    pub address: Option<GivenAddress>,
     /// Come to those that there are.
     pub tags: Vec<Reference>,
     /// Come to those that there are.
@@ -318,12 +317,12 @@ impl Customer {
     }
 
     /// Puts an address in the place of the primary one, or that one away where the address says nothing.
-    fn write_primary_address(&mut self, given: Address, violations: &mut Violations) {
-        given.check_coordinate("address", violations);
+    fn write_primary_address(&mut self, given: GivenAddress, violations: &mut Violations) {
         let is_primary = |address: &Address| address.r#type == AddressType::Primary;
         let place = self.addresses.iter().position(is_primary);
         let place = place.unwrap_or_default();
         let replaced = self.addresses.get(place).filter(|old| is_primary(old));
+        let given = given.resolved(replaced, "address", violations);
         let untyped = Address {
             r#type: AddressType::Unspecified,
             ..given

@@ -352,6 +352,31 @@ on_both_databases! {
         }
     }
 
+    async fn a_client_that_knows_one_spelling_of_an_address_may_send_back_the_other(app: TestApp) {
+        let mut leads = app.leads();
+        let mut before = created(&mut leads, everything()).await;
+        let changes: [fn(&mut Address, &str); 2] = [
+            |address, text| (address.address1, address.postal_code) = (text.into(), text.into()),
+            |address, text| (address.street, address.zip) = (text.into(), text.into()),
+        ];
+        for (change, text) in changes.into_iter().zip(["ours", "documented"]) {
+            let mut address = before.address.clone().expect("an address");
+            change(&mut address, text);
+            let lead = Lead { address: Some(address), ..Lead::default() };
+            let after = updated(&mut leads, update(&before.id, lead)).await;
+            expect_change(&before, &after, |lead| {
+                changes[0](address_of(lead), text);
+                changes[1](address_of(lead), text);
+            });
+            before = after;
+        }
+        let mut address = before.address.clone().expect("an address");
+        (address.address1, address.street) = ("one".into(), "another".into());
+        let lead = Lead { address: Some(address), ..Lead::default() };
+        let status = refused(&mut leads, &before, update(&before.id, lead)).await;
+        assert_eq!(status.paths(), ["lead.address.street"]);
+    }
+
     async fn another_spelling_of_the_same_changes_nothing(app: TestApp) {
         let mut leads = app.leads();
         let lead = created(&mut leads, everything()).await;

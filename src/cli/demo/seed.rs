@@ -161,7 +161,7 @@ impl Example {
             last_name: self.last_name,
             phone: self.phone,
             email: self.email,
-            address: self.address,
+            address: self.address.map(Into::into),
             pets: self.pets.into_iter().map(ExamplePet::into_input).collect(),
             life_cycle: reference(self.life_cycle),
             action_status: reference(self.action_status),

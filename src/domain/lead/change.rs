@@ -3,7 +3,7 @@
 use super::{Extent, Lead, LeadDetails, LeadInput, LeadUpdate, Mask};
 use crate::domain::Stamp;
 use crate::domain::compliance::{Compliance, ComplianceChange};
-use crate::domain::contact::{Address, check_email, phone_to_e164};
+use crate::domain::contact::{GivenAddress, check_email, phone_to_e164};
 use crate::domain::custom_field::{FieldValues, GivenValues};
 use crate::domain::id::Kind;
 use crate::domain::pet::{PetInput, Unmentioned, change_pets};
@@ -209,12 +209,11 @@ impl Change<'_> {
         self.lead.details.email = email;
     }
 
-    fn write_address(&mut self, given: Option<Address>) {
-        let given = given.filter(|address| !address.is_empty());
-        if let Some(address) = &given {
-            address.check_coordinate("lead.address", self.violations);
-        }
+    fn write_address(&mut self, given: Option<GivenAddress>) {
         let stored = &mut self.lead.details.address;
+        let given = given
+            .map(|given| given.resolved(stored.as_ref(), "lead.address", self.violations))
+            .filter(|address| !address.is_empty());
         if self.extent.writes("address", given.is_some()) {
             *stored = given.map(|address| address.identified(stored.as_ref()));
         } else if let Extent::Masked(Mask { address: parts, .. }) = self.extent

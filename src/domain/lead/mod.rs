@@ -7,7 +7,7 @@ use validator::Validate;
 
 use super::Timestamp;
 use super::compliance::{Compliance, ComplianceChange};
-use super::contact::{Address, AddressPart};
+use super::contact::{Address, AddressPart, GivenAddress};
 use super::custom_field::{FieldValues, GivenValues};
 use super::page::{Listed, Position};
 use super::pet::{Pet, PetInput};
@@ -60,8 +60,7 @@ pub struct LeadInput {
     pub avatar: String,
     pub phone: String,
     pub email: String,
-    #[validate(nested)]
-    pub address: Option<Address>,
+    pub address: Option<GivenAddress>,
     pub pets: Vec<PetInput>,
     #[validate(length(max = ID_MAX), custom(function = optional_id))]
     pub preferred_business_id: String,

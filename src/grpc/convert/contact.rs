@@ -1,9 +1,9 @@
 use super::value_of;
-use crate::domain::contact::{Address, Coordinate};
+use crate::domain::contact::{Address, Coordinate, GivenAddress};
 use crate::error::Violations;
 use crate::pb::{common as pb, google::r#type::LatLng};
 
-pub fn address(given: pb::Address, path: &str, violations: &mut Violations) -> Address {
+pub fn address(given: pb::Address, path: &str, violations: &mut Violations) -> GivenAddress {
     let pb::Address {
         id: _,
         address1,
@@ -17,23 +17,15 @@ pub fn address(given: pb::Address, path: &str, violations: &mut Violations) -> A
         street,
         zip,
     } = given;
-    let mut either = |ours: String, documented: String, names: (&str, &str)| {
-        if !ours.is_empty() && !documented.is_empty() && ours != documented {
-            let (field, other) = names;
-            violations.add(
-                format!("{path}.{field}"),
-                format!("must equal {other} where both are given"),
-            );
-        }
-        if ours.is_empty() { documented } else { ours }
-    };
-    Address {
+    let (address1, street) = spellings(address1, street);
+    let (postal_code, zip) = spellings(postal_code, zip);
+    let address = Address {
         id: String::new(),
-        address1: either(address1, street, ("street", "address1")),
+        address1,
         address2,
         city,
         state,
-        postal_code: either(postal_code, zip, ("zip", "postal_code")),
+        postal_code,
         country,
         coordinate: coordinate.map(
             |LatLng {
@@ -45,6 +37,22 @@ pub fn address(given: pb::Address, path: &str, violations: &mut Violations) -> A
             },
         ),
         r#type: value_of(r#type, format!("{path}.type"), violations),
+    };
+    GivenAddress {
+        address,
+        street,
+        zip,
+    }
+}
+
+/// What is said in either spelling, and the second one where it says something else.
+fn spellings(ours: String, documented: String) -> (String, Option<String>) {
+    if ours.is_empty() {
+        (documented, None)
+    } else if documented.is_empty() || documented == ours {
+        (ours, None)
+    } else {
+        (ours, Some(documented))
     }
 }
 

@@ -372,4 +372,14 @@ on_both_databases! {
         assert_eq!(times.len(), 11);
         assert_eq!(times.last().copied().flatten(), customer.last_updated_time);
     }
+
+    async fn a_client_that_knows_one_spelling_of_an_address_may_send_back_the_other(app: TestApp) {
+        let customers = &mut app.customers();
+        let customer = created(customers, everything()).await;
+        let read = customer.address[0].clone();
+        let address = Some(Address { address1: "1 High St".into(), ..read.clone() });
+        let after = updated(customers, UpdateCustomerRequest { address, ..update(&customer.id) }).await;
+        let expected = Address { address1: "1 High St".into(), street: "1 High St".into(), ..read };
+        assert_eq!(after.address, [expected]);
+    }
 }
