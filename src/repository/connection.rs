@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that was used within this time is not asked whether it still lives: that would be a round trip for every call.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// A connection to a server that is older is replaced before its next use, so that they move to where the server moved.
+const MAX_AGE: Duration = Duration::from_mins(30);
 /// How long SQLite waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -34,11 +36,11 @@ pub struct Connections {
 pub async fn connect(config: &DatabaseConfig) -> Result<Connections> {
     let url = config.url.as_str();
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        let pool = Database::connect(options(url, config.max_connections)).await?;
+        let pool = Database::connect(postgres_options(url, config.max_connections)).await?;
         Ok(Connections {
             writer: pool.clone(),
             reader: pool,
-            probe: Database::connect(options(url, 1)).await?,
+            probe: Database::connect(postgres_options(url, 1)).await?,
         })
     } else if let Some(file) = url.strip_prefix("sqlite:") {
         if file.contains(":memory:") || file.contains("mode=memory") {
@@ -66,10 +68,22 @@ fn options(url: &str, max_connections: u32) -> ConnectOptions {
     options
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // Without either limit the pool has no task that looks for old connections. In sqlx 0.9.0 that task may spin for ever
+        // when a connection comes back while it looks (transact-rs/sqlx#3645).
+        .idle_timeout(None)
+        .max_lifetime(None)
         .test_before_acquire_if_idle_for(TRUSTED_FOR)
         .sqlx_logging(false)
         // SQL may hold what people wrote.
         .record_stmt_in_spans(false);
+    options
+}
+
+fn postgres_options(url: &str, max_connections: u32) -> ConnectOptions {
+    let mut options = options(url, max_connections);
+    options.map_sqlx_postgres_before_acquire(|_, connection| {
+        Box::pin(async move { Ok(connection.age < MAX_AGE) })
+    });
     options
 }
 

@@ -143,7 +143,11 @@ fn sqlite_url(file: &Path) -> String {
 
 async fn connect(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
-    options.max_connections(1).sqlx_logging(false);
+    options
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .sqlx_logging(false);
     Database::connect(options).await.expect("connect")
 }
 

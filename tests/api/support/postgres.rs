@@ -168,7 +168,11 @@ impl Cluster {
 
     async fn execute(&self, statement: &str) {
         let mut options = ConnectOptions::new(self.database_url("postgres"));
-        options.max_connections(1).sqlx_logging(false);
+        options
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .sqlx_logging(false);
         let connection = Database::connect(options)
             .await
             .expect("connect to the test cluster");
