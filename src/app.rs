@@ -12,7 +12,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tower::util::MapRequestLayer;
 
-use crate::config::{DatabaseConfig, HttpConfig};
+use crate::config::{AppConfig, DatabaseConfig};
 use crate::error::Error;
 use crate::grpc;
 use crate::http;
@@ -20,16 +20,6 @@ use crate::repository::{Repository, SchemaState};
 
 /// How long running calls have to finish after the signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
-
-#[derive(Debug, Clone)]
-pub struct AppConfig {
-    pub listen: SocketAddr,
-    pub database: DatabaseConfig,
-    /// Migrate a server's database, too. An embedded one is always migrated: nobody else does it.
-    pub migrate: bool,
-    pub reflection: bool,
-    pub http: HttpConfig,
-}
 
 /// Why leash does not start, or stops.
 #[derive(Debug, thiserror::Error)]
@@ -68,14 +58,8 @@ pub struct App {
 
 impl App {
     pub async fn bind(config: AppConfig) -> Result<Self, StartError> {
-        let AppConfig {
-            listen,
-            database,
-            migrate,
-            reflection,
-            http,
-        } = config;
-        let repository = open(&database, migrate).await?;
+        let listen = config.server.listen;
+        let repository = open(&config.database, config.migrate).await?;
         let cannot_listen = |source| StartError::Listen {
             address: listen,
             source,
@@ -84,8 +68,8 @@ impl App {
             .map_err(cannot_listen)?
             .with_nodelay(Some(true));
         let address = incoming.local_addr().map_err(cannot_listen)?;
-        let (grpc, health) = grpc::routes(&repository, reflection);
-        let routes = http::beside(grpc, &repository, &http)?.into();
+        let (grpc, health) = grpc::routes(&repository, !config.server.no_reflection);
+        let routes = http::beside(grpc, &repository, &config.http)?.into();
         Ok(Self {
             repository,
             routes,

@@ -144,7 +144,7 @@ on_both_databases! {
 #[tokio::test(flavor = "multi_thread")]
 async fn reflection_can_be_switched_off() {
     let (database, key) = TestDatabase::prepared(Backend::Sqlite).await;
-    let app = TestApp::serve(database, key, |config| config.reflection = false).await;
+    let app = TestApp::serve(database, key, |config| config.server.no_reflection = true).await;
     let v1 = listed_services!(v1, app.channel()).expect_err("it is off");
     let v1alpha = listed_services!(v1alpha, app.channel()).expect_err("it is off");
     assert_eq!([v1.code(), v1alpha.code()], [Code::Unimplemented; 2]);

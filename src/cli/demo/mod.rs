@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Outcome, stop_signal};
-use crate::app::{App, AppConfig};
-use crate::config::{DatabaseConfig, HttpConfig};
+use crate::app::App;
+use crate::config::{AppConfig, DatabaseConfig, ServerConfig};
 use crate::repository::{Repository, SchemaState};
 
 const KEY: &str = "leash-demo-key";
@@ -48,11 +48,13 @@ impl Demo {
         }
         refuse_other_data(&database).await?;
         let app = App::bind(AppConfig {
-            listen: self.listen,
+            server: ServerConfig {
+                listen: self.listen,
+                ..ServerConfig::default()
+            },
             database,
             migrate: true,
-            reflection: true,
-            http: HttpConfig::default(),
+            ..AppConfig::default()
         })
         .await?;
         seed::seed(app.repository()).await?;

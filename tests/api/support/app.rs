@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use leash::{
-    app::{App, AppConfig},
-    config::{DatabaseConfig, HttpConfig},
+    app::App,
+    config::{AppConfig, DatabaseConfig, ServerConfig},
     domain::{
         api_key::NewApiKey,
         scope::{Companies, Permission},
@@ -194,14 +194,15 @@ impl TestApp {
 /// What tests start servers with: any free port, few connections, reflection, and no migration unless it is SQLite.
 pub fn config(database_url: &str) -> AppConfig {
     AppConfig {
-        listen: ([127, 0, 0, 1], 0).into(),
+        server: ServerConfig {
+            listen: ([127, 0, 0, 1], 0).into(),
+            ..ServerConfig::default()
+        },
         database: DatabaseConfig {
             max_connections: 8,
             ..DatabaseConfig::new(database_url)
         },
-        migrate: false,
-        reflection: true,
-        http: HttpConfig::default(),
+        ..AppConfig::default()
     }
 }
 
