@@ -11,6 +11,7 @@ use std::error::Error;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::config::TelemetryConfig;
 use crate::telemetry::{self, LogFormat};
 
 /// What a command may fail with; it is printed with its causes.
@@ -40,7 +41,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the server.
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Runs a server with example data and a known key, on this machine only.
     Demo(demo::Demo),
     /// Brings the database's schema up to date, or says how it stands.
@@ -53,13 +54,27 @@ enum Command {
 
 impl Cli {
     pub async fn run(self) -> Outcome {
-        telemetry::start(self.log_format, &self.log)?;
-        match self.command {
+        let traces = telemetry::start(self.log_format, &self.log, &self.command.telemetry())?;
+        let outcome = match self.command {
             Command::Serve(serve) => serve.run().await,
             Command::Demo(demo) => demo.run().await,
             Command::Migrate(migrate) => migrate.run().await,
             Command::Keys(keys) => keys.run().await,
             Command::Settings(settings) => settings.run().await,
+        };
+        traces.stop().await;
+        outcome
+    }
+}
+
+impl Command {
+    /// What may be watched of it besides its log.
+    fn telemetry(&self) -> TelemetryConfig {
+        match self {
+            Self::Serve(serve) => serve.telemetry().clone(),
+            Self::Demo(_) | Self::Migrate(_) | Self::Keys(_) | Self::Settings(_) => {
+                TelemetryConfig::default()
+            }
         }
     }
 }

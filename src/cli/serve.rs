@@ -2,7 +2,8 @@ use clap::Args;
 
 use super::{Outcome, stop_signal};
 use crate::app::App;
-use crate::config::AppConfig;
+use crate::config::{AppConfig, TelemetryConfig};
+use crate::telemetry::Exporter;
 
 #[derive(Debug, Args)]
 pub struct Serve {
@@ -11,8 +12,20 @@ pub struct Serve {
 }
 
 impl Serve {
+    pub fn telemetry(&self) -> &TelemetryConfig {
+        &self.config.telemetry
+    }
+
     pub async fn run(self) -> Outcome {
+        let exporter = match self.config.telemetry.metrics_listen {
+            Some(address) => Some(Exporter::bind(address).await?),
+            None => None,
+        };
         let app = App::bind(self.config).await?;
+        if let Some(exporter) = exporter {
+            let repository = app.repository().clone();
+            tokio::spawn(exporter.serve(move || repository.observe_pools()));
+        }
         if !app.repository().has_live_key().await? {
             tracing::warn!(
                 "there is no live API key, so every call will be refused; apply a company's settings with \

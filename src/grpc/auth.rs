@@ -15,6 +15,8 @@ use crate::domain::id::is_well_formed;
 use crate::domain::scope::{Permission, Scope};
 use crate::error::{Error, Result};
 use crate::repository::Repository;
+use crate::telemetry::call;
+use crate::telemetry::metrics::{AuthenticationFailure, authentication_failed};
 
 const X_API_KEY: &str = "x-api-key";
 const X_ACTOR_ID: &str = "x-actor-id";
@@ -50,7 +52,10 @@ pub async fn authenticate(
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(error) => Status::from(error).into_http(),
+        Err(error) => {
+            count(&error);
+            Status::from(error).into_http()
+        }
     }
 }
 
@@ -88,12 +93,26 @@ async fn scope_of_headers(repository: &Repository, headers: &HeaderMap) -> Resul
         .authenticate(KeyDigest::of(&secret), Utc::now())
         .await?
         .ok_or(Error::Unauthenticated(BAD_KEY))?;
-    Ok(Scope {
+    call::note_key(&key.id);
+    let scope = Scope {
         actor: key.id.clone(),
         key_id: key.id.clone(),
         permissions: key.permissions.clone(),
         companies: key.companies.clone(),
-    })
+    };
+    if let Some(company_id) = scope.only_company() {
+        call::note_company(company_id);
+    }
+    Ok(scope)
+}
+
+fn count(error: &Error) {
+    match error {
+        Error::Unauthenticated(NO_KEY) => authentication_failed(AuthenticationFailure::NoKey),
+        Error::Unauthenticated(_) => authentication_failed(AuthenticationFailure::BadKey),
+        // The database was not there to be asked.
+        _ => {}
+    }
 }
 
 /// What stands behind the scheme in `authorization`, or else in `x-api-key`.

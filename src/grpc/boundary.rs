@@ -1,73 +1,32 @@
-//! The outermost layer: gives every request an id, turns a panic into an answer, makes every error whole, and logs one line a request.
+//! What every call of a method passes: turns a panic into an answer, and makes every error whole.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::Instant;
 
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::{Code, Status};
 use tonic_types::ErrorDetails;
-use uuid::Uuid;
 
+use super::call;
+use super::methods::note_method;
 use super::status::{DOMAIN, with_request_info};
-use crate::domain::id::is_well_formed;
-
-/// Taken from the request if it is 1 to 64 visible ASCII characters, made otherwise; echoed in the answer and in every error.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-tokio::task_local! {
-    static REQUEST_ID: Arc<str>;
-}
-
-/// The id of the request that this task answers.
-pub fn request_id() -> Option<String> {
-    REQUEST_ID.try_with(ToString::to_string).ok()
-}
-
-/// Does `work` in the name of a request, whose id is then in every error that is made.
-pub fn as_request<T>(id: Arc<str>, work: impl Future<Output = T>) -> impl Future<Output = T> {
-    REQUEST_ID.scope(id, work)
-}
 
 pub async fn cross(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = request_id_of(request.headers());
-    let method = request.uri().path().trim_start_matches('/').to_owned();
-    as_request(Arc::clone(&id), async move {
-        let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-        let mut response = answered.unwrap_or_else(|_| panicked().into_http());
-        let status = Status::from_header_map(response.headers());
-        let code = status.as_ref().map_or(Code::Ok, Status::code);
-        if let Some(status) = status.filter(is_bare) {
-            response = completed(&status).into_http();
-        }
-        if let Ok(id) = HeaderValue::from_str(&id) {
-            response.headers_mut().insert(X_REQUEST_ID, id);
-        }
-        let duration_ms = started.elapsed().as_millis();
-        tracing::info!(method, ?code, duration_ms, request.id = %id, "{method} {code:?}");
-        response
+    note_method(request.uri().path());
+    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let response = answered.unwrap_or_else(|_| panicked().into_http());
+    let status = Status::from_header_map(response.headers()).filter(is_bare);
+    call::watch(match status {
+        Some(status) => completed(&status).into_http(),
+        None => response,
     })
-    .await
-}
-
-/// The id that the request brought, or a new one.
-pub fn request_id_of(headers: &HeaderMap) -> Arc<str> {
-    headers
-        .get(X_REQUEST_ID)
-        .and_then(|id| id.to_str().ok())
-        .filter(|id| is_well_formed(id))
-        .map_or_else(|| Uuid::now_v7().to_string().into(), Arc::from)
 }
 
 /// The panic hook has logged what happened and where; the request's id joins the two.
 pub fn panicked() -> Status {
-    tracing::error!("a handler panicked");
     Status::from(crate::error::Error::internal("a handler panicked"))
 }
 
@@ -107,13 +66,15 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::grpc::{X_REQUEST_ID, observe};
 
     async fn answer(handler: Router, request_id: &str) -> Response {
         let request = Request::post("/a.Service/Method")
             .header(X_REQUEST_ID, request_id)
             .body(Body::empty())
             .expect("a request");
-        let answered = handler.layer(from_fn(cross)).oneshot(request).await;
+        let layered = handler.layer(from_fn(cross)).layer(from_fn(observe));
+        let answered = layered.oneshot(request).await;
         answered.expect("a router cannot fail")
     }
 

@@ -2,11 +2,13 @@
 
 mod auth;
 mod boundary;
+mod call;
 mod convert;
 mod customer;
 pub mod deadline;
 mod health;
 mod lead;
+mod methods;
 mod setting;
 mod status;
 
@@ -26,8 +28,10 @@ use self::customer::Customers;
 use self::lead::Leads;
 use self::setting::Settings;
 
-pub use boundary::{X_REQUEST_ID, as_request, panicked, request_id, request_id_of};
+pub use boundary::panicked;
+pub use call::{X_REQUEST_ID, note_code, observe, protocol_of};
 pub use health::{begin_health, set_health, watch_database};
+pub use methods::note_method;
 pub use status::{DOMAIN, with_request_info};
 
 /// The services whose health is told one by one; the empty name is the server as a whole.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use super::boundary;
 use crate::error::{Error, Violations};
+use crate::telemetry::call::request_id;
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "leash";
@@ -23,10 +23,17 @@ impl From<Error> for Status {
         if let Error::Invalid(violations) = &error {
             details.set_bad_request(field_violations(violations));
         }
+        let id = request_id();
         match &error {
-            Error::Internal(cause) => tracing::error!(%cause, "internal error: {cause}"),
-            Error::Unavailable(cause) => tracing::warn!(%cause, "database unavailable: {cause}"),
-            Error::Aborted(cause) => tracing::info!(%cause, "aborted: {cause}"),
+            Error::Internal(cause) => {
+                tracing::error!(%cause, request.id = id, "internal error: {cause}");
+            }
+            Error::Unavailable(cause) => {
+                tracing::warn!(%cause, request.id = id, "database unavailable: {cause}");
+            }
+            Error::Aborted(cause) => {
+                tracing::info!(%cause, request.id = id, "aborted: {cause}");
+            }
             _ => {}
         }
         with_request_info(code, message(&error), details)
@@ -35,7 +42,7 @@ impl From<Error> for Status {
 
 /// A status with the id of the request that it answers.
 pub fn with_request_info(code: Code, message: String, mut details: ErrorDetails) -> Status {
-    if let Some(id) = boundary::request_id() {
+    if let Some(id) = request_id() {
         details.set_request_info(id, "");
     }
     Status::with_error_details(code, message, details)

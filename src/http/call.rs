@@ -19,7 +19,8 @@ use super::template::{Binding, Path};
 use super::{Front, answer, metadata};
 use crate::error::Error;
 use crate::grpc::deadline::{Deadline, timeout_of, within};
-use crate::grpc::request_id;
+use crate::grpc::note_method;
+use crate::telemetry::call::request_id;
 
 /// The largest body, which is also the largest message that tonic takes.
 pub const BODY_MAX: usize = 4 * 1024 * 1024;
@@ -56,7 +57,10 @@ impl Front {
             ref verb => verb,
         };
         match self.routes.find(verb, &path) {
-            Found::Route(route, bindings) => Ok(Lead::Call(route, bindings)),
+            Found::Route(route, bindings) => {
+                note_method(route.grpc_path.path());
+                Ok(Lead::Call(route, bindings))
+            }
             Found::OtherVerbs(verbs) if request.method == Method::OPTIONS => {
                 Ok(Lead::Options(allow(&verbs)))
             }
@@ -170,7 +174,6 @@ impl Front {
         let refuse = |error: Status| {
             let mut refusal = Refusal::from(error);
             refusal.headers.extend(metadata::of_answer(&head.headers));
-            refusal.is_logged = true;
             refusal
         };
         if let Some(error) = Status::from_header_map(&head.headers).filter(is_error) {

@@ -24,7 +24,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use futures_util::FutureExt as _;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -41,9 +41,10 @@ use self::json::{MessageId, Schema};
 use self::refusal::{Refusal, allow};
 use self::routes::{InvalidRule, Routes};
 use crate::config::HttpConfig;
-use crate::grpc::{X_REQUEST_ID, as_request, panicked, request_id, request_id_of};
+use crate::grpc::{note_code, observe, panicked, protocol_of};
 use crate::pb;
 use crate::repository::Repository;
+use crate::telemetry::call::{Protocol, note_method};
 
 const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -105,11 +106,7 @@ impl Front {
     }
 
     fn refuse(&self, refusal: Refusal) -> Response {
-        if !refusal.is_logged {
-            let (status, code) = (refusal.status, refusal.error.code());
-            let id = request_id();
-            tracing::info!(%status, ?code, request.id = id, "HTTP {status} {code:?}");
-        }
+        note_code(refusal.error.code());
         refusal.answer(&self.schema, self.status)
     }
 }
@@ -132,10 +129,11 @@ pub fn beside(
         json,
     };
     let router = Router::new().fallback(dispatch).with_state(protocols);
-    Ok(match cors(&config.cors_allow_origin) {
+    let router = match cors(&config.cors_allow_origin) {
         Some(cors) => router.layer(cors),
         None => router,
-    })
+    };
+    Ok(router.layer(from_fn(observe)))
 }
 
 #[derive(Clone)]
@@ -146,35 +144,30 @@ struct Protocols {
 }
 
 async fn dispatch(State(protocols): State<Protocols>, request: Request) -> Response {
-    let content_type = request.headers().get(CONTENT_TYPE);
-    let content_type = content_type.map_or(&b""[..], HeaderValue::as_bytes);
-    let Ok(response) = if content_type.starts_with(b"application/grpc-web") {
-        let response = protocols.grpc_web.oneshot(request).await;
-        response.map(|response| response.map(Body::new))
-    } else if content_type.starts_with(b"application/grpc") {
-        protocols.grpc.oneshot(request).await
-    } else {
-        protocols.json.oneshot(request).await
+    let Ok(response) = match protocol_of(request.headers()) {
+        Protocol::GrpcWeb => {
+            let response = protocols.grpc_web.oneshot(request).await;
+            response.map(|response| response.map(Body::new))
+        }
+        Protocol::Grpc => protocols.grpc.oneshot(request).await,
+        Protocol::Http => protocols.json.oneshot(request).await,
     };
     response
 }
 
-/// The outermost layer of the front: gives every request an id, turns a panic into an answer, and answers HEAD.
+/// The outermost layer of the front: turns a panic into an answer, and answers HEAD.
 async fn cross(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
-    let id = request_id_of(request.headers());
+    if let Some(page) = pages::named(request.uri().path()) {
+        note_method(page);
+    }
     let is_head = request.method() == Method::HEAD;
-    as_request(Arc::clone(&id), async move {
-        let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-        let mut response = answered.unwrap_or_else(|_| front.refuse(panicked().into()));
-        if let Ok(id) = HeaderValue::from_str(&id) {
-            response.headers_mut().insert(X_REQUEST_ID, id);
-        }
-        if is_head {
-            response = without_body(response);
-        }
+    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let response = answered.unwrap_or_else(|_| front.refuse(panicked().into()));
+    if is_head {
+        without_body(response)
+    } else {
         response
-    })
-    .await
+    }
 }
 
 /// The head of an answer, which still says how long its body is.

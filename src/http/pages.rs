@@ -1,6 +1,7 @@
 //! What tells how the server is: `/healthz`, `/readyz` and `/version`.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,9 +15,27 @@ use tonic::Status;
 use super::{Front, answer, refusal::Refusal};
 use crate::error::Error;
 use crate::repository::{Repository, SchemaState};
+use crate::telemetry::Method;
 
 /// How long the database has to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pages that are counted by name; what `/docs` consists of counts as `/docs`.
+static NAMED: LazyLock<HashMap<&str, Method>> = LazyLock::new(|| {
+    ["/healthz", "/readyz", "/version", "/openapi.json", "/docs"]
+        .into_iter()
+        .map(|path| (path, Method::new(path)))
+        .collect()
+});
+
+pub fn named(path: &str) -> Option<&'static Method> {
+    let path = if path.starts_with("/docs/") {
+        "/docs"
+    } else {
+        path
+    };
+    NAMED.get(path)
+}
 
 pub fn routes(repository: Repository) -> Router<Arc<Front>> {
     let ready = async move |State(front): State<Arc<Front>>| {

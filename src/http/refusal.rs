@@ -24,8 +24,6 @@ pub struct Refusal {
     pub status: StatusCode,
     pub error: Status,
     pub headers: HeaderMap,
-    /// Whether the call that it comes from has logged it.
-    pub is_logged: bool,
 }
 
 /// An error that came out of a call.
@@ -39,7 +37,6 @@ impl From<Status> for Refusal {
             status: status_of(error.code()),
             error,
             headers,
-            is_logged: false,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use moka::future::Cache;
 
 use crate::error::{Error, Result};
+use crate::telemetry::metrics::CacheRequests;
 
 /// How long this process may go on with what another process has changed, less a second for reading it.
 const STALE_AT_MOST: Duration = Duration::from_secs(4);
@@ -20,6 +21,7 @@ const ENTRIES_MAX: u64 = 10_000;
 pub struct ShortMemory<K, V> {
     entries: Cache<(u64, K), V>,
     changes: Arc<AtomicU64>,
+    asked: CacheRequests,
 }
 
 impl<K, V> ShortMemory<K, V>
@@ -27,13 +29,15 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    pub fn new() -> Self {
+    /// `name` is what it is counted under.
+    pub fn new(name: &'static str) -> Self {
         Self {
             entries: Cache::builder()
                 .max_capacity(ENTRIES_MAX)
                 .time_to_live(STALE_AT_MOST)
                 .build(),
             changes: Arc::default(),
+            asked: CacheRequests::of(name),
         }
     }
 
@@ -49,14 +53,19 @@ where
         read: impl Future<Output = Result<Option<V>>>,
     ) -> Result<Option<V>> {
         let key = (self.changes.load(Ordering::SeqCst), key);
+        let mut is_hit = true;
         let reading = async {
+            is_hit = false;
             match read.await {
                 Ok(Some(value)) => Ok(value),
                 Ok(None) => Err(None),
                 Err(error) => Err(Some(error)),
             }
         };
-        match self.entries.try_get_with(key, reading).await {
+        let recalled = self.entries.try_get_with(key, reading).await;
+        let asked = &self.asked;
+        if is_hit { &asked.hit } else { &asked.miss }.increment(1);
+        match recalled {
             Ok(value) => Ok(Some(value)),
             Err(missing) => missing
                 .as_ref()

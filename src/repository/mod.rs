@@ -15,6 +15,7 @@ mod migration;
 mod pet;
 mod rows;
 mod setting;
+mod statistics;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ use crate::domain::api_key::{ApiKey, KeyDigest};
 use crate::domain::scope::Scope;
 use crate::domain::setting::Settings;
 use crate::error::{Error, Result};
+use crate::telemetry::call;
 
 pub use migration::SchemaState;
 pub use setting::Applied;
@@ -57,8 +59,8 @@ impl Repository {
             writer,
             reader,
             probe,
-            settings: ShortMemory::new(),
-            keys: ShortMemory::new(),
+            settings: ShortMemory::new("settings"),
+            keys: ShortMemory::new("keys"),
         })
     }
 
@@ -118,7 +120,11 @@ impl ScopedRepository<'_> {
         sql.push(" LIMIT 2");
         match db.query_all_raw(sql.statement()).await?.as_slice() {
             [] => Ok(None),
-            [row] => Ok(Some(row.try_get_by_index(0)?)),
+            [row] => {
+                let company_id: String = row.try_get_by_index(0)?;
+                call::note_company(&company_id);
+                Ok(Some(company_id))
+            }
             _ => Err(Error::ambiguous(table, id)),
         }
     }

@@ -18,4 +18,5 @@ mod openapi;
 mod promote;
 mod property;
 mod settings;
+mod telemetry;
 mod update;

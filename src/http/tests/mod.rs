@@ -23,7 +23,7 @@ fn echoing() -> Router {
     let here = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/tests");
     let grpc = Router::new().route("/echo.v1.EchoService/{method}", post(echo));
     let front = Front::new(grpc, &compiled(here.as_ref(), "echo.proto")).expect("sound rules");
-    front.serve(Router::new())
+    front.serve(Router::new()).layer(from_fn(observe))
 }
 
 /// Answers with the message and the metadata of the call, or with what `x-answer` says.

@@ -21,6 +21,7 @@ use crate::domain::setting::{
 };
 use crate::domain::setting_file::SettingFile;
 use crate::error::{Error, Result, Violations};
+use crate::telemetry::call;
 
 /// What applying a file did, in entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,10 +55,10 @@ impl ScopedRepository<'_> {
     /// The settings of a company that the caller may use.
     pub async fn settings(&self, company_id: &str) -> Result<Arc<Settings>> {
         self.scope.require_company(company_id)?;
-        self.repository
-            .settings(company_id)
-            .await?
-            .ok_or_else(|| Error::not_found("company", company_id))
+        let settings = self.repository.settings(company_id).await?;
+        let settings = settings.ok_or_else(|| Error::not_found("company", company_id))?;
+        call::note_company(company_id);
+        Ok(settings)
     }
 }
 

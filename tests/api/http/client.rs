@@ -1,5 +1,7 @@
 //! An HTTP client that sends what it is told to, and ways to look at what comes back.
 
+use std::net::SocketAddr;
+
 use axum::body::Bytes;
 use http::{HeaderMap, Method, Request, Version};
 use http_body_util::{BodyExt, Full};
@@ -73,11 +75,14 @@ impl Call {
     }
 
     pub async fn send(self, app: &TestApp) -> Answer {
-        let uri = format!("http://{}{}", app.address(), self.path);
+        self.send_to(app.address(), app.default_key()).await
+    }
+
+    /// Sends it to a server that is no `TestApp`, with this key unless it says otherwise.
+    pub async fn send_to(self, address: SocketAddr, key: &str) -> Answer {
+        let uri = format!("http://{address}{}", self.path);
         let mut request = Request::builder().method(self.method).uri(uri);
-        let key = self
-            .key
-            .unwrap_or_else(|| format!("Bearer {}", app.default_key()));
+        let key = self.key.unwrap_or_else(|| format!("Bearer {key}"));
         if !key.is_empty() {
             request = request.header("authorization", key);
         }

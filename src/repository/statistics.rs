@@ -1,0 +1,43 @@
+//! How the pools stand.
+
+use sea_orm::{DatabaseConnection, DbBackend};
+
+use super::Repository;
+use crate::telemetry::metrics::database_connections;
+
+impl Repository {
+    /// Sets the metrics of the pools to how they stand now. The connection aside for health is in none.
+    pub fn observe_pools(&self) {
+        if self.is_embedded() {
+            observe("writer", &self.writer);
+            observe("reader", &self.reader);
+        } else {
+            observe("primary", &self.writer);
+        }
+    }
+}
+
+fn observe(name: &'static str, pool: &DatabaseConnection) {
+    let (open, idle, max) = match pool.get_database_backend() {
+        DbBackend::Postgres => {
+            let pool = pool.get_postgres_connection_pool();
+            (
+                pool.size(),
+                pool.num_idle(),
+                pool.options().get_max_connections(),
+            )
+        }
+        DbBackend::Sqlite => {
+            let pool = pool.get_sqlite_connection_pool();
+            (
+                pool.size(),
+                pool.num_idle(),
+                pool.options().get_max_connections(),
+            )
+        }
+        _ => return,
+    };
+    // The pool counts idle ones late, and may be one too low for a moment, which shows as a huge number.
+    let idle = u32::try_from(idle).unwrap_or(0).min(open);
+    database_connections(name, open - idle, idle, max);
+}
