@@ -14,7 +14,7 @@ use tonic::{Code, Status};
 use tonic_types::ErrorDetails;
 use uuid::Uuid;
 
-use super::status::{DOMAIN, with_request_info};
+use super::status::{DOMAIN, MESSAGE_TOO_LARGE, with_request_info};
 use crate::domain::id::is_well_formed;
 
 /// Taken from the request if it is 1 to 64 visible ASCII characters, made otherwise; echoed in the answer and in every error.
@@ -80,7 +80,7 @@ fn is_bare(status: &Status) -> bool {
 fn completed(status: &Status) -> Status {
     let (code, reason) = match status.code() {
         Code::Internal => (Code::InvalidArgument, "MALFORMED_MESSAGE"),
-        Code::OutOfRange => (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"),
+        Code::OutOfRange => (Code::ResourceExhausted, MESSAGE_TOO_LARGE),
         Code::Unimplemented => (Code::Unimplemented, "UNKNOWN_METHOD"),
         Code::NotFound => (Code::NotFound, "SERVICE_NOT_FOUND"),
         code => (code, "TRANSPORT"),

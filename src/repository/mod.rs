@@ -18,6 +18,7 @@ mod setting;
 
 use std::sync::Arc;
 
+use moka::future::Cache;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
     TransactionOptions, TransactionTrait,
@@ -35,6 +36,9 @@ use crate::error::{Error, Result};
 pub use migration::SchemaState;
 pub use setting::Applied;
 
+/// How many keys are known to have been live.
+const PROVEN_MAX: u64 = 10_000;
+
 /// The database, and what is remembered of it. Clones share both.
 #[derive(Clone)]
 pub struct Repository {
@@ -43,6 +47,8 @@ pub struct Repository {
     probe: DatabaseConnection,
     settings: ShortMemory<String, Arc<Settings>>,
     keys: ShortMemory<KeyDigest, Arc<ApiKey>>,
+    /// The secrets of keys that were live when they were last looked up.
+    proven: Cache<KeyDigest, ()>,
 }
 
 impl Repository {
@@ -59,6 +65,7 @@ impl Repository {
             probe,
             settings: ShortMemory::new(),
             keys: ShortMemory::new(),
+            proven: Cache::new(PROVEN_MAX),
         })
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use leash::{
     app::App,
-    config::{AppConfig, DatabaseConfig, ServerConfig},
+    config::{AppConfig, DatabaseConfig, LimitsConfig, ServerConfig},
     domain::{
         api_key::NewApiKey,
         scope::{Companies, Permission},
@@ -191,12 +191,17 @@ impl TestApp {
     }
 }
 
-/// What tests start servers with: any free port, few connections, reflection, and no migration unless it is SQLite.
+/// What tests start servers with: any free port, few connections, reflection, no migration unless it is SQLite, and as many wrong
+/// keys from one address as they like.
 pub fn config(database_url: &str) -> AppConfig {
     AppConfig {
         server: ServerConfig {
             listen: ([127, 0, 0, 1], 0).into(),
             ..ServerConfig::default()
+        },
+        limits: LimitsConfig {
+            auth_failure_limit: 0,
+            ..LimitsConfig::default()
         },
         database: DatabaseConfig {
             max_connections: 8,
