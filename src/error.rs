@@ -46,7 +46,7 @@ pub enum Error {
     CompanyNotAllowed(String),
 
     /// There is no room for the call now. Nothing of it was done, and it may be sent again after this time.
-    #[error("{limit}; try again in {} ms", .retry_after.as_millis())]
+    #[error("{limit}; try again in {} ms", .retry_after.as_micros().div_ceil(1_000))]
     Exhausted { limit: Limit, retry_after: Duration },
 
     /// The method is declared, and leash does not do it.

@@ -1,5 +1,7 @@
 //! An HTTP client that sends what it is told to, and ways to look at what comes back.
 
+use std::net::SocketAddr;
+
 use axum::body::Bytes;
 use http::{HeaderMap, Method, Request, Version};
 use http_body_util::{BodyExt, Full};
@@ -73,11 +75,13 @@ impl Call {
     }
 
     pub async fn send(self, app: &TestApp) -> Answer {
-        let uri = format!("http://{}{}", app.address(), self.path);
+        self.send_to(app.address(), app.default_key()).await
+    }
+
+    pub async fn send_to(self, address: SocketAddr, default_key: &str) -> Answer {
+        let uri = format!("http://{address}{}", self.path);
         let mut request = Request::builder().method(self.method).uri(uri);
-        let key = self
-            .key
-            .unwrap_or_else(|| format!("Bearer {}", app.default_key()));
+        let key = self.key.unwrap_or_else(|| format!("Bearer {default_key}"));
         if !key.is_empty() {
             request = request.header("authorization", key);
         }
@@ -189,7 +193,11 @@ pub async fn create_lead(app: &TestApp) -> String {
 
 /// A message in a frame of gRPC.
 pub fn framed(message: &impl Message) -> Vec<u8> {
-    let message = message.encode_to_vec();
+    in_frame(&message.encode_to_vec())
+}
+
+/// The bytes of a message in a frame of gRPC.
+pub fn in_frame(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).expect("short");
-    [&[0], &length.to_be_bytes()[..], &message].concat()
+    [&[0], &length.to_be_bytes()[..], message].concat()
 }

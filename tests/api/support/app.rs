@@ -17,6 +17,7 @@ use leash::{
     },
     repository::Repository,
 };
+use sea_orm::DatabaseConnection;
 use tokio::sync::oneshot;
 use tonic::{
     Request, Status,
@@ -173,6 +174,11 @@ impl TestApp {
 
     pub fn database_url(&self) -> &str {
         &self.database.url
+    }
+
+    /// A connection beside the server's.
+    pub async fn connection(&self) -> DatabaseConnection {
+        self.database.connect().await
     }
 
     /// Runs a statement beside the server, to prepare what no call can make.
