@@ -15,6 +15,7 @@ use tower::util::MapRequestLayer;
 use crate::config::{AppConfig, DatabaseConfig};
 use crate::error::Error;
 use crate::grpc;
+use crate::grpc::admission::Admission;
 use crate::http;
 use crate::repository::{Repository, SchemaState};
 
@@ -68,8 +69,10 @@ impl App {
             .map_err(cannot_listen)?
             .with_nodelay(Some(true));
         let address = incoming.local_addr().map_err(cannot_listen)?;
-        let (grpc, health) = grpc::routes(&repository, !config.server.no_reflection);
-        let routes = http::beside(grpc, &repository, &config.http)?.into();
+        let admission = Admission::new(&config.limits);
+        let reflection = !config.server.no_reflection;
+        let (grpc, health) = grpc::routes(&repository, &admission, &config.limits, reflection);
+        let routes = http::beside(grpc, &repository, admission, &config)?.into();
         Ok(Self {
             repository,
             routes,

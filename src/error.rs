@@ -4,6 +4,7 @@
 //! `grpc::status` is the only place that turns it into an answer.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::domain::scope::Permission;
 
@@ -43,6 +44,10 @@ pub enum Error {
     /// The key is live, but the request names a company outside its list.
     #[error("this key has no access to company {0:?}")]
     CompanyNotAllowed(String),
+
+    /// There is no room for the call now. Nothing of it was done, and it may be sent again after this time.
+    #[error("{limit}; try again in {} ms", .retry_after.as_micros().div_ceil(1_000))]
+    Exhausted { limit: Limit, retry_after: Duration },
 
     /// The method is declared, and leash does not do it.
     #[error("{0} is not implemented")]
@@ -101,6 +106,22 @@ impl Error {
         violations.add(path, description);
         violations.into()
     }
+}
+
+/// What there is only so much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Limit {
+    /// Calls that are worked on at once, and those that wait for one of them to end.
+    #[error("the server has as many calls as it can take")]
+    Load,
+
+    /// Calls of one key in a second.
+    #[error("this key has made as many calls as it may")]
+    KeyRate,
+
+    /// Calls of one peer in a minute that show no live key.
+    #[error("too many calls from this address had no valid API key")]
+    AuthenticationFailures,
 }
 
 /// One broken rule: where, in proto names (`lead.pets[1].name`), and what to do about it.

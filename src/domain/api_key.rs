@@ -62,9 +62,23 @@ pub struct ApiKey {
     pub revoked_time: Option<Timestamp>,
 }
 
+/// Why a secret opens nothing. Not for the caller, who learns nothing of a key that is not live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotLive {
+    Unknown,
+    Expired,
+    Revoked,
+}
+
 impl ApiKey {
-    pub fn is_live(&self, now: Timestamp) -> bool {
-        self.revoked_time.is_none() && self.expires_time.is_none_or(|expiry| now < expiry)
+    pub fn check_live(&self, now: Timestamp) -> Result<(), NotLive> {
+        if self.revoked_time.is_some() {
+            return Err(NotLive::Revoked);
+        }
+        match self.expires_time {
+            Some(expiry) if now >= expiry => Err(NotLive::Expired),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! The layer that turns a key into a scope. What does not pass it has no scope, and without a scope there is no access.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -7,26 +10,22 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use chrono::Utc;
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::{Extensions, HeaderMap, header::AUTHORIZATION};
 use tonic::Status;
 
-use crate::domain::api_key::{KeyDigest, SECRET_PREFIX};
+use super::admission;
+use super::rate::{Failures, KeyRate, Peer};
+use crate::config::LimitsConfig;
+use crate::domain::api_key::{ApiKey, KeyDigest, NotLive, SECRET_PREFIX};
 use crate::domain::id::is_well_formed;
 use crate::domain::scope::{Permission, Scope};
-use crate::error::{Error, Result};
+use crate::error::{Error, Limit, Result};
 use crate::repository::Repository;
 use crate::telemetry::call;
-use crate::telemetry::metrics::{AuthenticationFailure, authentication_failed};
+use crate::telemetry::metrics::{self, AuthenticationFailure, Shed};
 
 const X_API_KEY: &str = "x-api-key";
 const X_ACTOR_ID: &str = "x-actor-id";
-
-/// Services that say nothing of anybody's data.
-const OPEN_SERVICES: [&str; 3] = [
-    "/grpc.health.v1.Health/",
-    "/grpc.reflection.v1.ServerReflection/",
-    "/grpc.reflection.v1alpha.ServerReflection/",
-];
 
 /// Base64 as clients write it, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -34,16 +33,29 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-pub async fn authenticate(
-    State(repository): State<Repository>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let path = request.uri().path();
-    if OPEN_SERVICES.iter().any(|open| path.starts_with(open)) {
+/// What keys are compared with, and how often they may be shown.
+#[derive(Clone)]
+pub struct Keys {
+    repository: Repository,
+    rate: Arc<KeyRate>,
+    failures: Arc<Failures>,
+}
+
+impl Keys {
+    pub fn new(repository: Repository, limits: &LimitsConfig) -> Self {
+        Self {
+            repository,
+            rate: KeyRate::new(limits.key_rate_limit).into(),
+            failures: Failures::new(limits.auth_failure_limit).into(),
+        }
+    }
+}
+
+pub async fn authenticate(State(keys): State<Keys>, mut request: Request, next: Next) -> Response {
+    if is_open(request.uri().path()) {
         return next.run(request).await;
     }
-    match scope_of_headers(&repository, request.headers()).await {
+    match scope_of_headers(&keys, request.headers(), request.extensions()).await {
         Ok(scope) => {
             let caller = Caller {
                 actor: actor(request.headers(), &scope),
@@ -52,11 +64,16 @@ pub async fn authenticate(
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(error) => {
-            count(&error);
-            Status::from(error).into_http()
-        }
+        Err(error) => Status::from(error).into_http(),
     }
+}
+
+/// Whether the service says nothing of anybody's data.
+fn is_open(path: &str) -> bool {
+    path.starts_with(admission::HEALTH)
+        || admission::REFLECTION
+            .iter()
+            .any(|service| path.starts_with(service))
 }
 
 /// What the layer found out about a call, on its way to the handler.
@@ -86,13 +103,63 @@ pub fn scope_of<T>(request: &tonic::Request<T>, needs: Permission) -> Result<Sco
 const NO_KEY: &str = "an API key is required: send it as `authorization: Bearer KEY`";
 const BAD_KEY: &str = "the API key is not valid";
 
-async fn scope_of_headers(repository: &Repository, headers: &HeaderMap) -> Result<Scope> {
-    let sent = sent_key(headers).ok_or(Error::Unauthenticated(NO_KEY))?;
-    let secret = secret_in(sent).ok_or(Error::Unauthenticated(BAD_KEY))?;
-    let key = repository
-        .authenticate(KeyDigest::of(&secret), Utc::now())
-        .await?
-        .ok_or(Error::Unauthenticated(BAD_KEY))?;
+/// Why a call's key opens nothing.
+#[derive(Debug, Clone, Copy)]
+enum Failure {
+    Missing,
+    Malformed,
+    NotLive(NotLive),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Unauthenticated(match failure {
+            Failure::Missing => NO_KEY,
+            Failure::Malformed | Failure::NotLive(_) => BAD_KEY,
+        })
+    }
+}
+
+impl Failure {
+    fn count(self) {
+        metrics::authentication_failed(match self {
+            Self::Missing => AuthenticationFailure::Missing,
+            Self::Malformed => AuthenticationFailure::Malformed,
+            Self::NotLive(NotLive::Unknown) => AuthenticationFailure::Unknown,
+            Self::NotLive(NotLive::Expired) => AuthenticationFailure::Expired,
+            Self::NotLive(NotLive::Revoked) => AuthenticationFailure::Revoked,
+        });
+    }
+}
+
+async fn scope_of_headers(
+    keys: &Keys,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<Scope> {
+    let peer = Peer::of(extensions);
+    let digest = digest_of(headers);
+    if let Some(retry_after) = keys.failures.wait(peer, Instant::now()).await
+        // Honest clients may stand behind the same proxy. Other keys cost the database nothing now.
+        && !digest.is_ok_and(|digest| keys.repository.is_proven(digest))
+    {
+        metrics::shed(Shed::AuthenticationRate);
+        let limit = Limit::AuthenticationFailures;
+        return Err(Error::Exhausted { limit, retry_after });
+    }
+    let key = match recognise(keys, digest).await? {
+        Ok(key) => key,
+        Err(failure) => {
+            failure.count();
+            keys.failures.count(peer, Instant::now()).await;
+            return Err(failure.into());
+        }
+    };
+    keys.rate.count(&key.id).map_err(|retry_after| {
+        metrics::shed(Shed::KeyRate);
+        let limit = Limit::KeyRate;
+        Error::Exhausted { limit, retry_after }
+    })?;
     call::note_key(&key.id);
     let scope = Scope {
         actor: key.id.clone(),
@@ -106,13 +173,23 @@ async fn scope_of_headers(repository: &Repository, headers: &HeaderMap) -> Resul
     Ok(scope)
 }
 
-fn count(error: &Error) {
-    match error {
-        Error::Unauthenticated(NO_KEY) => authentication_failed(AuthenticationFailure::NoKey),
-        Error::Unauthenticated(_) => authentication_failed(AuthenticationFailure::BadKey),
-        // The database was not there to be asked.
-        _ => {}
-    }
+async fn recognise(
+    keys: &Keys,
+    digest: Result<KeyDigest, Failure>,
+) -> Result<Result<Arc<ApiKey>, Failure>> {
+    Ok(match digest {
+        Ok(digest) => {
+            let found = keys.repository.authenticate(digest, Utc::now()).await?;
+            found.map_err(Failure::NotLive)
+        }
+        Err(failure) => Err(failure),
+    })
+}
+
+fn digest_of(headers: &HeaderMap) -> Result<KeyDigest, Failure> {
+    let sent = sent_key(headers).ok_or(Failure::Missing)?;
+    let secret = secret_in(sent).ok_or(Failure::Malformed)?;
+    Ok(KeyDigest::of(&secret))
 }
 
 /// What stands behind the scheme in `authorization`, or else in `x-api-key`.

@@ -12,7 +12,7 @@ use tonic_types::ErrorDetails;
 
 use super::call;
 use super::methods::note_method;
-use super::status::{DOMAIN, with_request_info};
+use super::status::{DOMAIN, MESSAGE_TOO_LARGE, with_request_info};
 
 pub async fn cross(request: Request, next: Next) -> Response {
     note_method(request.uri().path());
@@ -39,7 +39,7 @@ fn is_bare(status: &Status) -> bool {
 fn completed(status: &Status) -> Status {
     let (code, reason) = match status.code() {
         Code::Internal => (Code::InvalidArgument, "MALFORMED_MESSAGE"),
-        Code::OutOfRange => (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"),
+        Code::OutOfRange => (Code::ResourceExhausted, MESSAGE_TOO_LARGE),
         Code::Unimplemented => (Code::Unimplemented, "UNKNOWN_METHOD"),
         Code::NotFound => (Code::NotFound, "SERVICE_NOT_FOUND"),
         code => (code, "TRANSPORT"),

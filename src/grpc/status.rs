@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use crate::error::{Error, Violations};
+use crate::error::{Error, Limit, Violations};
 use crate::telemetry::call::request_id;
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "leash";
+
+/// Why a message or a body is refused that is larger than `max_message_size`.
+pub const MESSAGE_TOO_LARGE: &str = "MESSAGE_TOO_LARGE";
 
 /// How much a status may say. Statuses travel as headers, which clients accept up to 8 KiB; base64 takes a third of that.
 const MESSAGE_MAX: usize = 1_000;
@@ -22,6 +25,9 @@ impl From<Error> for Status {
         details.set_error_info(reason, DOMAIN, metadata(&error));
         if let Error::Invalid(violations) = &error {
             details.set_bad_request(field_violations(violations));
+        }
+        if let Error::Exhausted { retry_after, .. } = &error {
+            details.set_retry_info(Some(*retry_after));
         }
         let id = request_id();
         match &error {
@@ -60,12 +66,21 @@ fn code_and_reason(error: &Error) -> (Code, String) {
         Error::Unauthenticated(_) => (Code::Unauthenticated, "UNAUTHENTICATED"),
         Error::MissingPermission(_) => (Code::PermissionDenied, "MISSING_PERMISSION"),
         Error::CompanyNotAllowed(_) => (Code::PermissionDenied, "COMPANY_NOT_ALLOWED"),
+        Error::Exhausted { limit, .. } => (Code::ResourceExhausted, reason_of(*limit)),
         Error::Unimplemented(_) => (Code::Unimplemented, "METHOD_NOT_IMPLEMENTED"),
         Error::Aborted(_) => (Code::Aborted, "CONFLICT"),
         Error::Unavailable(_) => (Code::Unavailable, "DATABASE_UNAVAILABLE"),
         Error::Internal(_) => (Code::Internal, "INTERNAL"),
     };
     (code, reason.to_owned())
+}
+
+fn reason_of(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Load => "OVERLOADED",
+        Limit::KeyRate => "RATE_LIMITED",
+        Limit::AuthenticationFailures => "TOO_MANY_AUTHENTICATION_FAILURES",
+    }
 }
 
 /// What a program may want to know of the error, besides its reason.

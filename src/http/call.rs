@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::{ALLOW, CONTENT_ENCODING};
@@ -18,15 +18,10 @@ use super::routes::{self, Found, Route};
 use super::template::{Binding, Path};
 use super::{Front, answer, metadata};
 use crate::error::Error;
+use crate::grpc::admission::Place;
 use crate::grpc::deadline::{Deadline, timeout_of, within};
 use crate::grpc::note_method;
 use crate::telemetry::call::request_id;
-
-/// The largest body, which is also the largest message that tonic takes.
-pub const BODY_MAX: usize = 4 * 1024 * 1024;
-
-/// How much more of a body that is too large is read, for clients that write all of it before they read the answer.
-const DRAIN_MAX: usize = 4 * BODY_MAX;
 
 /// A byte that says "not compressed", and four for the length.
 const FRAME_HEADER: usize = 5;
@@ -81,8 +76,11 @@ impl Front {
             return Err(Refusal::field("grpc-timeout", expected));
         }
         let deadline = request.extensions.get::<Deadline>().copied();
+        // Before the body is read, so that those who wait hold none.
+        let place = within(deadline, self.admission.enter()).await?;
+        let place = place.map_err(Status::from)?;
         let message = within(deadline, self.message(route, bindings, request, body)).await??;
-        let answered = self.ask(route, request, deadline, message).await;
+        let answered = self.ask(route, request, place.clone(), message).await;
         let (metadata, message) = answered?;
         let json = match route.response_field {
             None => self.schema.json(route.response, &message),
@@ -92,7 +90,7 @@ impl Front {
         response
             .headers_mut()
             .extend(metadata::of_answer(&metadata));
-        Ok(response)
+        Ok(self.admission.hold(response, place))
     }
 
     /// The request of the call, encoded and framed. Where a field is given twice the last counts, and that is the path.
@@ -116,7 +114,7 @@ impl Front {
         let body_field = match route.body {
             routes::Body::None => None,
             routes::Body::Message => {
-                let text = read(&request.headers, body).await?;
+                let text = read(&request.headers, body, self.body_max).await?;
                 if !text.trim_ascii().is_empty() {
                     message.extend(reader.message(route.request, &text)?);
                 }
@@ -124,7 +122,7 @@ impl Front {
             }
             routes::Body::Field(position) => {
                 let field = &self.schema.get(route.request).fields[position];
-                let text = read(&request.headers, body).await?;
+                let text = read(&request.headers, body, self.body_max).await?;
                 if !text.trim_ascii().is_empty() {
                     message.extend(reader.field(field, &text)?);
                 }
@@ -146,7 +144,7 @@ impl Front {
                 .put_bound(&mut message, route.request, binding.field, &binding.value)?;
         }
         let length = u32::try_from(message.len() - FRAME_HEADER)
-            .map_err(|_| Refusal::too_large(BODY_MAX))?;
+            .map_err(|_| Refusal::too_large(self.body_max))?;
         message[1..FRAME_HEADER].copy_from_slice(&length.to_be_bytes());
         Ok(message)
     }
@@ -156,7 +154,7 @@ impl Front {
         &self,
         route: &Route,
         request: &Parts,
-        deadline: Option<Deadline>,
+        place: Place,
         message: Vec<u8>,
     ) -> Result<(HeaderMap, Bytes), Refusal> {
         let id = request_id().and_then(|id| HeaderValue::try_from(id).ok());
@@ -165,9 +163,9 @@ impl Front {
         *call.uri_mut() = route.grpc_path.clone();
         *call.version_mut() = Version::HTTP_2;
         *call.headers_mut() = metadata::of_call(&request.headers, id);
-        if let Some(deadline) = deadline {
-            call.extensions_mut().insert(deadline);
-        }
+        // Until when, from where, and that it has its place.
+        *call.extensions_mut() = request.extensions.clone();
+        call.extensions_mut().insert(place);
 
         let Ok(response) = self.grpc.clone().oneshot(call).await;
         let (head, body) = response.into_parts();
@@ -228,34 +226,28 @@ fn is_strict(headers: &HeaderMap) -> bool {
         .any(|preference| preference.trim().eq_ignore_ascii_case("handling=strict"))
 }
 
-/// The body, if it is not too large.
-async fn read(headers: &HeaderMap, mut body: Body) -> Result<Vec<u8>, Refusal> {
+/// The body, if it is not larger than `most`. Nothing beyond that is read, or decompressed.
+async fn read(headers: &HeaderMap, mut body: Body, most: usize) -> Result<Vec<u8>, Refusal> {
     if headers
         .get(CONTENT_ENCODING)
         .is_some_and(|encoding| encoding != "identity")
     {
         return Err(Refusal::unknown_encoding());
     }
+    if body.size_hint().lower() > most as u64 {
+        return Err(Refusal::too_large(most));
+    }
     let mut read = Vec::new();
-    let mut drained = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame
             .map_err(|error| Refusal::malformed(format!("the body cannot be read: {error}")))?;
         let Ok(chunk) = frame.into_data() else {
             continue;
         };
-        if drained == 0 && read.len() + chunk.len() <= BODY_MAX {
-            read.extend_from_slice(&chunk);
-            continue;
+        if read.len() + chunk.len() > most {
+            return Err(Refusal::too_large(most));
         }
-        drained += read.len() + chunk.len();
-        read = Vec::new();
-        if drained > DRAIN_MAX {
-            break;
-        }
+        read.extend_from_slice(&chunk);
     }
-    match drained {
-        0 => Ok(read),
-        _ => Err(Refusal::too_large(BODY_MAX)),
-    }
+    Ok(read)
 }

@@ -5,6 +5,7 @@
 
 mod call;
 mod docs;
+mod drain;
 mod fixed;
 mod json;
 mod metadata;
@@ -40,7 +41,8 @@ use tower_http::decompression::RequestDecompressionLayer;
 use self::json::{MessageId, Schema};
 use self::refusal::{Refusal, allow};
 use self::routes::{InvalidRule, Routes};
-use crate::config::HttpConfig;
+use crate::config::{AppConfig, LimitsConfig};
+use crate::grpc::admission::Admission;
 use crate::grpc::{note_code, observe, panicked, protocol_of};
 use crate::pb;
 use crate::repository::Repository;
@@ -50,6 +52,9 @@ const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json
 
 /// Shorter answers fit into a packet or two as they are.
 const COMPRESS_ABOVE: u64 = 1024;
+
+/// How much of a body that is too large clients may write to the end, in bodies of the largest size.
+const DRAINED_BODIES: u64 = 4;
 
 /// How long a browser may remember what another origin's page is allowed.
 const CORS_MAX_AGE: Duration = Duration::from_secs(3_600);
@@ -68,6 +73,9 @@ pub enum StartError {
 /// What turns requests into calls.
 struct Front {
     grpc: Router,
+    admission: Admission,
+    /// The largest body, in bytes.
+    body_max: usize,
     schema: Schema,
     routes: Routes,
     /// `google.rpc.Status`
@@ -76,7 +84,12 @@ struct Front {
 
 impl Front {
     /// `descriptors` is an encoded `FileDescriptorSet` of the methods that `grpc` answers.
-    fn new(grpc: Router, descriptors: &[u8]) -> Result<Self, StartError> {
+    fn new(
+        grpc: Router,
+        descriptors: &[u8],
+        admission: Admission,
+        limits: &LimitsConfig,
+    ) -> Result<Self, StartError> {
         let mut pool = DescriptorPool::decode(descriptors)?;
         // The details of errors.
         pool.decode_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)?;
@@ -84,6 +97,8 @@ impl Front {
         let status = schema.id_of("google.rpc.Status");
         Ok(Self {
             grpc,
+            admission,
+            body_max: limits.max_message_size as usize,
             routes: Routes::new(&pool, &schema)?,
             status: status.ok_or(StartError::NoStatus)?,
             schema,
@@ -115,9 +130,11 @@ impl Front {
 pub fn beside(
     grpc: Router,
     repository: &Repository,
-    config: &HttpConfig,
+    admission: Admission,
+    config: &AppConfig,
 ) -> Result<Router, StartError> {
-    let front = Front::new(grpc.clone(), pb::FILE_DESCRIPTOR_SET)?;
+    let limits = &config.limits;
+    let front = Front::new(grpc.clone(), pb::FILE_DESCRIPTOR_SET, admission, limits)?;
     let description = openapi::document(&DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET)?);
     let pages = pages::routes(repository.clone())
         .merge(openapi::routes(&description))
@@ -127,9 +144,10 @@ pub fn beside(
         grpc_web: GrpcWebLayer::new().layer(grpc.clone()),
         grpc,
         json,
+        drained_max: DRAINED_BODIES * u64::from(limits.max_message_size),
     };
     let router = Router::new().fallback(dispatch).with_state(protocols);
-    let router = match cors(&config.cors_allow_origin) {
+    let router = match cors(&config.http.cors_allow_origin) {
         Some(cors) => router.layer(cors),
         None => router,
     };
@@ -141,9 +159,11 @@ struct Protocols {
     grpc: Router,
     grpc_web: GrpcWebService<Router>,
     json: Router,
+    drained_max: u64,
 }
 
 async fn dispatch(State(protocols): State<Protocols>, request: Request) -> Response {
+    let request = drain::leftovers(request, protocols.drained_max);
     let Ok(response) = match protocol_of(request.headers()) {
         Protocol::GrpcWeb => {
             let response = protocols.grpc_web.oneshot(request).await;

@@ -1,16 +1,18 @@
 //! Errors as HTTP answers: the status, the headers and the JSON body of every one.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use prost::Message as _;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, pb};
+use tonic_types::{ErrorDetails, StatusExt as _, pb};
 
 use super::APPLICATION_JSON;
 use super::json::{MessageId, Mismatch, Schema};
-use crate::grpc::{DOMAIN, with_request_info};
+use crate::grpc::{DOMAIN, MESSAGE_TOO_LARGE, with_request_info};
 
 /// Asks for a key. Not for `Basic`, which would make browsers ask for a name and a password.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"leash\"");
@@ -33,8 +35,20 @@ impl From<Status> for Refusal {
         if error.code() == Code::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, CHALLENGE);
         }
+        let mut status = status_of(error.code());
+        if error.code() == Code::ResourceExhausted {
+            let details = error.get_error_details();
+            let delay = details.retry_info().and_then(|info| info.retry_delay);
+            if let Some(delay) = delay {
+                headers.insert(RETRY_AFTER, whole_seconds(delay).into());
+            }
+            let reason = details.error_info().map(|info| &*info.reason);
+            if reason == Some(MESSAGE_TOO_LARGE) {
+                status = StatusCode::PAYLOAD_TOO_LARGE;
+            }
+        }
         Self {
-            status: status_of(error.code()),
+            status,
             error,
             headers,
         }
@@ -92,9 +106,7 @@ impl Refusal {
 
     pub fn too_large(limit: usize) -> Self {
         let message = format!("the body is larger than {limit} bytes");
-        let mut refusal = Self::new(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", message);
-        refusal.status = StatusCode::PAYLOAD_TOO_LARGE;
-        refusal
+        Self::new(Code::ResourceExhausted, MESSAGE_TOO_LARGE, message)
     }
 
     pub fn unknown_encoding() -> Self {
@@ -131,6 +143,11 @@ impl Refusal {
             .insert(CONTENT_TYPE, APPLICATION_JSON);
         response
     }
+}
+
+/// A delay as `Retry-After` says it, and not less (RFC 9110, section 10.2.3).
+fn whole_seconds(delay: Duration) -> u64 {
+    delay.as_secs() + u64::from(delay.subsec_nanos() > 0)
 }
 
 /// The value of `Allow` for a path that takes `verbs`.

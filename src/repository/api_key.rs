@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 
 use super::entity::{Json, api_key, company};
 use super::{Repository, begin};
-use crate::domain::api_key::{ApiKey, KeyDigest, NewApiKey, Secret};
+use crate::domain::api_key::{ApiKey, KeyDigest, NewApiKey, NotLive, Secret};
 use crate::domain::id::Kind;
 use crate::domain::scope::Companies;
 use crate::domain::{Timestamp, to_microseconds};
@@ -102,9 +102,25 @@ impl Repository {
         &self,
         digest: KeyDigest,
         now: Timestamp,
-    ) -> Result<Option<Arc<ApiKey>>> {
-        let key = self.keys.recall(digest, self.find_key(digest)).await?;
-        Ok(key.filter(|key| key.is_live(now)))
+    ) -> Result<Result<Arc<ApiKey>, NotLive>> {
+        let reading = async {
+            let key = self.find_key(digest).await?;
+            if key.as_ref().is_some_and(|key| key.check_live(now).is_ok()) {
+                self.proven.insert(digest, ()).await;
+            } else {
+                self.proven.invalidate(&digest).await;
+            }
+            Ok(key)
+        };
+        let key = self.keys.recall(digest, reading).await?;
+        Ok(key
+            .ok_or(NotLive::Unknown)
+            .and_then(|key| key.check_live(now).map(|()| key)))
+    }
+
+    /// Whether the key with this secret was live when it was last looked up, however long ago that was. Asks no database.
+    pub fn is_proven(&self, digest: KeyDigest) -> bool {
+        self.proven.contains_key(&digest)
     }
 
     async fn find_key(&self, digest: KeyDigest) -> Result<Option<Arc<ApiKey>>> {

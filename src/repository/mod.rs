@@ -19,6 +19,7 @@ mod statistics;
 
 use std::sync::Arc;
 
+use moka::future::Cache;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
     TransactionOptions, TransactionTrait,
@@ -37,6 +38,9 @@ use crate::telemetry::call;
 pub use migration::SchemaState;
 pub use setting::Applied;
 
+/// How many keys are known to have been live.
+const PROVEN_MAX: u64 = 10_000;
+
 /// The database, and what is remembered of it. Clones share both.
 #[derive(Clone)]
 pub struct Repository {
@@ -45,6 +49,8 @@ pub struct Repository {
     probe: DatabaseConnection,
     settings: ShortMemory<String, Arc<Settings>>,
     keys: ShortMemory<KeyDigest, Arc<ApiKey>>,
+    /// The secrets of keys that were live when they were last looked up.
+    proven: Cache<KeyDigest, ()>,
 }
 
 impl Repository {
@@ -61,6 +67,7 @@ impl Repository {
             probe,
             settings: ShortMemory::new("settings"),
             keys: ShortMemory::new("keys"),
+            proven: Cache::new(PROVEN_MAX),
         })
     }
 

@@ -57,18 +57,31 @@ impl Shed {
 #[derive(Debug, Clone, Copy)]
 pub enum AuthenticationFailure {
     /// It brought no key.
-    NoKey,
-    /// Its key is not known, or is revoked or expired.
-    BadKey,
+    Missing,
+    /// What it brought is not of the form of a key.
+    Malformed,
+    /// No key has this secret.
+    Unknown,
+    Expired,
+    Revoked,
 }
 
 impl AuthenticationFailure {
-    pub const ALL: [Self; 2] = [Self::NoKey, Self::BadKey];
+    pub const ALL: [Self; 5] = [
+        Self::Missing,
+        Self::Malformed,
+        Self::Unknown,
+        Self::Expired,
+        Self::Revoked,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
-            Self::NoKey => "no_key",
-            Self::BadKey => "bad_key",
+            Self::Missing => "missing",
+            Self::Malformed => "malformed",
+            Self::Unknown => "unknown",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
         }
     }
 }

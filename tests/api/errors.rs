@@ -27,7 +27,7 @@ async fn raw_call(app: &TestApp, path: &str, message: Vec<u8>) -> raw::Answer {
 }
 
 /// What every error has.
-fn assert_is_whole(status: &Status) {
+pub fn assert_is_whole(status: &Status) {
     let details = status.details();
     assert!(!details.is_empty(), "{status:?} has details");
     let details = status.error_details();

@@ -9,9 +9,11 @@ mod create;
 mod customers;
 mod customers_write;
 mod errors;
+
 mod get;
 mod health;
 mod http;
+mod limits;
 mod list;
 mod migrate;
 mod openapi;

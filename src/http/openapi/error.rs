@@ -22,6 +22,7 @@ struct Reason {
     message: &'static str,
     metadata: Option<(&'static str, &'static str)>,
     violations: &'static [(&'static str, &'static str)],
+    retry_delay: Option<&'static str>,
 }
 
 impl Reason {
@@ -32,6 +33,7 @@ impl Reason {
             message,
             metadata: None,
             violations: &[],
+            retry_delay: None,
         }
     }
 }
@@ -129,12 +131,33 @@ pub const ERRORS: [ErrorResponse; 11] = [
     ErrorResponse {
         status: 429,
         name: "ResourceExhausted",
-        description: "RESOURCE_EXHAUSTED: there are more calls than the service takes. Try again later.",
-        reasons: &[Reason::new(
-            "OVERLOADED",
-            8,
-            "too many calls; try again later",
-        )],
+        description: "RESOURCE_EXHAUSTED: there are more calls than the service takes, than this key may make in a second, or than may come without a valid key from one address. Nothing of the call was done. Try again after the time that the details and `retry-after` tell.",
+        reasons: &[
+            Reason {
+                retry_delay: Some("0.613s"),
+                ..Reason::new(
+                    "OVERLOADED",
+                    8,
+                    "the server has as many calls as it can take; try again in 613 ms",
+                )
+            },
+            Reason {
+                retry_delay: Some("0.020s"),
+                ..Reason::new(
+                    "RATE_LIMITED",
+                    8,
+                    "this key has made as many calls as it may; try again in 20 ms",
+                )
+            },
+            Reason {
+                retry_delay: Some("1s"),
+                ..Reason::new(
+                    "TOO_MANY_AUTHENTICATION_FAILURES",
+                    8,
+                    "too many calls from this address had no valid API key; try again in 1000 ms",
+                )
+            },
+        ],
     },
     ErrorResponse {
         status: 500,
@@ -185,6 +208,12 @@ impl ErrorResponse {
         if self.status == 401 {
             headers["www-authenticate"] = json!({ "schema": { "type": "string" } });
         }
+        if self.status == 429 {
+            headers["retry-after"] = json!({
+                "description": "Whole seconds after which to try again.",
+                "schema": { "type": "integer", "minimum": 1 },
+            });
+        }
         let examples: Map<_, _> = self
             .reasons
             .iter()
@@ -226,6 +255,9 @@ impl Reason {
                 .collect();
             details.push(json!({ "@type": type_url("BadRequest"), "fieldViolations": violations }));
         }
+        if let Some(delay) = self.retry_delay {
+            details.push(json!({ "@type": type_url("RetryInfo"), "retryDelay": delay }));
+        }
         details.push(json!({
             "@type": type_url("RequestInfo"),
             "requestId": ID,
@@ -248,7 +280,7 @@ pub fn responses() -> Map<String, Value> {
 
 /// The body of an error and what is in it. No method returns these messages, so that the contract does not have them.
 pub fn schemas() -> Map<String, Value> {
-    let details = ["ErrorInfo", "BadRequest", "RequestInfo"];
+    let details = ["ErrorInfo", "BadRequest", "RetryInfo", "RequestInfo"];
     let mapping: Map<_, _> = details
         .iter()
         .map(|name| {
@@ -276,7 +308,7 @@ pub fn schemas() -> Map<String, Value> {
                 },
                 "details": {
                     "type": "array",
-                    "description": "What went wrong, for a program: always an ErrorInfo and a RequestInfo, a BadRequest where the request is at fault.",
+                    "description": "What went wrong, for a program: always an ErrorInfo and a RequestInfo, a BadRequest where the request is at fault, a RetryInfo where it may be sent again after a while.",
                     "items": {
                         "oneOf": one_of,
                         "discriminator": { "propertyName": "@type", "mapping": mapping },
@@ -313,6 +345,13 @@ pub fn schemas() -> Map<String, Value> {
                         "localizedMessage": { "type": "null", "description": "Always null." },
                     },
                 },
+            },
+        }))),
+        ("google.rpc.RetryInfo", detail("RetryInfo", "When to try again.", json!({
+            "retryDelay": {
+                "type": "string",
+                "pattern": r"^\d+(\.\d{1,9})?s$",
+                "description": "How long to wait first: `0.5s`.",
             },
         }))),
         ("google.rpc.RequestInfo", detail("RequestInfo", "Which request it was.", json!({

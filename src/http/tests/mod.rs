@@ -19,10 +19,15 @@ fn compiled(folder: &std::path::Path, file: &str) -> Vec<u8> {
     compiler.encode_file_descriptor_set()
 }
 
+fn new_front(grpc: Router, descriptors: &[u8]) -> Result<Front, StartError> {
+    let limits = LimitsConfig::default();
+    Front::new(grpc, descriptors, Admission::new(&limits), &limits)
+}
+
 fn echoing() -> Router {
     let here = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/tests");
     let grpc = Router::new().route("/echo.v1.EchoService/{method}", post(echo));
-    let front = Front::new(grpc, &compiled(here.as_ref(), "echo.proto")).expect("sound rules");
+    let front = new_front(grpc, &compiled(here.as_ref(), "echo.proto")).expect("sound rules");
     front.serve(Router::new()).layer(from_fn(observe))
 }
 
@@ -263,7 +268,7 @@ fn rules_that_cannot_be_served_stop_the_start() {
         );
         std::fs::write(folder.path().join("bad.proto"), text).expect("written");
         let descriptors = compiled(folder.path(), "bad.proto");
-        let front = Front::new(Router::new(), &descriptors);
+        let front = new_front(Router::new(), &descriptors);
         assert!(matches!(front, Err(StartError::Rule(_))), "{rule} {rpc}");
     }
 }

@@ -194,7 +194,11 @@ pub async fn create_lead(app: &TestApp) -> String {
 
 /// A message in a frame of gRPC.
 pub fn framed(message: &impl Message) -> Vec<u8> {
-    let message = message.encode_to_vec();
+    in_frame(&message.encode_to_vec())
+}
+
+/// The bytes of a message in a frame of gRPC.
+pub fn in_frame(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).expect("short");
-    [&[0], &length.to_be_bytes()[..], &message].concat()
+    [&[0], &length.to_be_bytes()[..], message].concat()
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use leash::{
     app::App,
-    config::{AppConfig, DatabaseConfig, ServerConfig},
+    config::{AppConfig, DatabaseConfig, LimitsConfig, ServerConfig},
     domain::{
         api_key::NewApiKey,
         scope::{Companies, Permission},
@@ -17,6 +17,7 @@ use leash::{
     },
     repository::Repository,
 };
+use sea_orm::DatabaseConnection;
 use tokio::sync::oneshot;
 use tonic::{
     Request, Status,
@@ -175,6 +176,11 @@ impl TestApp {
         &self.database.url
     }
 
+    /// A connection beside the server's.
+    pub async fn connection(&self) -> DatabaseConnection {
+        self.database.connect().await
+    }
+
     /// Runs a statement beside the server, to prepare what no call can make.
     pub async fn sql(&self, statement: &str) {
         self.database.execute(statement).await;
@@ -191,12 +197,17 @@ impl TestApp {
     }
 }
 
-/// What tests start servers with: any free port, few connections, reflection, and no migration unless it is SQLite.
+/// What tests start servers with: any free port, few connections, reflection, no migration unless it is SQLite, and as many wrong
+/// keys from one address as they like.
 pub fn config(database_url: &str) -> AppConfig {
     AppConfig {
         server: ServerConfig {
             listen: ([127, 0, 0, 1], 0).into(),
             ..ServerConfig::default()
+        },
+        limits: LimitsConfig {
+            auth_failure_limit: 0,
+            ..LimitsConfig::default()
         },
         database: DatabaseConfig {
             max_connections: 8,

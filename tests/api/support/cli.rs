@@ -76,6 +76,10 @@ impl Running {
         }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until the program has said `words`, and for at most a few seconds.
     pub fn wait_for(&mut self, words: &str) {
         let limit = Instant::now() + Duration::from_secs(20);

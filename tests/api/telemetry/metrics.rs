@@ -133,7 +133,7 @@ async fn every_request_is_counted_once() {
         assert!(samples.has(&series));
         assert_eq!(samples.value(&series), 0.0, "{protocol}");
     }
-    for (reason, count) in [("no_key", 2.0), ("bad_key", 1.0)] {
+    for (reason, count) in [("missing", 2.0), ("unknown", 1.0)] {
         let series = format!("leash_authentication_failures_total{{reason=\"{reason}\"}}");
         assert_eq!(samples.value(&series), count, "{reason}");
     }
