@@ -50,8 +50,8 @@ impl File {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {
-                file.problems
-                    .push(format!("{shown} cannot be read: {error}"));
+                let reason = format!("--config {path:?} cannot be read: {error}");
+                file.problems.push(reason);
                 return file;
             }
         };

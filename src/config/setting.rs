@@ -101,14 +101,17 @@ impl Setting {
 
     /// The values, without what is secret in them.
     pub fn shown(&self) -> impl Iterator<Item = String> {
-        self.values.iter().map(|value| {
-            let value = value.to_string_lossy();
-            if self.is_secret() {
-                without_secrets(&value)
-            } else {
-                value.into_owned()
-            }
-        })
+        self.values.iter().map(|value| self.shown_value(value))
+    }
+
+    fn shown_value(&self, value: &OsStr) -> String {
+        let value = value.to_string_lossy();
+        // A URL may stand where it does not belong.
+        if self.is_secret() || value.contains("://") {
+            without_secrets(&value)
+        } else {
+            value.into_owned()
+        }
     }
 
     /// Whether `shown` leaves something out.
@@ -125,7 +128,7 @@ impl Setting {
                 let found = if self.is_secret() {
                     String::new()
                 } else {
-                    format!(", and is {:?}", value.to_string_lossy())
+                    format!(", and is {:?}", self.shown_value(value))
                 };
                 reasons.push(format!("must be {expected}{found}"));
             }
