@@ -40,6 +40,11 @@ tools:
 docs-picture: tools
     node tests/smoke/docs.mjs 127.0.0.1:50051 leash-demo-key {{ tools }}/node_modules docs/images/docs-page.png
 
+# Write the tables of docs/configuration.md anew
+configuration:
+    sed -i '/^<!-- Made by/q' docs/configuration.md
+    cargo run --quiet -- config reference >> docs/configuration.md
+
 # All that must hold before a change goes in
 ci:
     .ci/run

@@ -12,7 +12,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tower::util::MapRequestLayer;
 
-use crate::config::{AppConfig, DatabaseConfig};
+use crate::config::{AppConfig, DatabaseConfig, Problems};
 use crate::error::Error;
 use crate::grpc;
 use crate::grpc::admission::Admission;
@@ -25,6 +25,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Why leash does not start, or stops.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    #[error("these settings cannot be used: {0}")]
+    Config(#[from] Problems),
     #[error("the database cannot be used")]
     Database(#[from] Error),
     #[error(
@@ -59,6 +61,7 @@ pub struct App {
 
 impl App {
     pub async fn bind(config: AppConfig) -> Result<Self, StartError> {
+        config.check()?;
         let listen = config.server.listen;
         let repository = open(&config.database, config.migrate).await?;
         let cannot_listen = |source| StartError::Listen {

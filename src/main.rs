@@ -1,6 +1,5 @@
 use std::process::ExitCode;
 
-use clap::Parser;
 use leash::cli::Cli;
 
 #[global_allocator]
@@ -8,7 +7,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match Cli::parse().run().await {
+    let cli = Cli::read(std::env::args_os()).unwrap_or_else(|refusal| refusal.exit());
+    match Box::pin(cli.run()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("leash: {}", leash::cli::with_causes(&*error));

@@ -1,5 +1,6 @@
 //! The command line, one file per subcommand.
 
+mod config;
 mod demo;
 mod keys;
 mod migrate;
@@ -7,42 +8,47 @@ mod serve;
 mod settings;
 
 use std::error::Error;
+use std::ffi::OsString;
+use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::TelemetryConfig;
-use crate::telemetry::{self, LogFormat};
+use crate::config::layers::{self, Refusal};
+use crate::config::{LogConfig, Setting, TelemetryConfig};
+use crate::telemetry;
 
 /// What a command may fail with; it is printed with its causes.
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
 /// Leads and customers of pet-care businesses, over gRPC, on your own database.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(version, propagate_version = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// How the log on standard error is written.
-    #[arg(long, global = true, env = "LEASH_LOG_FORMAT", default_value = "text")]
-    log_format: LogFormat,
+    /// A file of settings, in TOML. It may hold any setting that has a variable: `database-url`, or `url` under `[database]`,
+    /// is what --database-url sets. Flags and variables come before it; `leash config` shows what is in force.
+    #[arg(long, value_name = "FILE", global = true, env = "LEASH_CONFIG")]
+    config: Option<PathBuf>,
 
-    /// What is logged: a level, or levels by module such as `info,leash=debug`.
-    #[arg(
-        long,
-        global = true,
-        env = "LEASH_LOG",
-        default_value = "info,sqlx=warn,sea_orm_migration=warn"
-    )]
-    log: String,
+    #[command(flatten)]
+    log: LogConfig,
+
+    /// All that the command takes, with where it comes from.
+    #[arg(skip)]
+    settings: Vec<Setting>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     /// Runs the server.
     Serve(Box<serve::Serve>),
     /// Runs a server with example data and a known key, on this machine only.
+    ///
+    /// Its options are read neither from the environment nor from the file of --config, so that a demo never lands in a real
+    /// database; what is logged is.
     Demo(demo::Demo),
     /// Brings the database's schema up to date, or says how it stands.
     Migrate(migrate::Migrate),
@@ -50,17 +56,32 @@ enum Command {
     Keys(keys::Keys),
     /// Writes or reads a company's settings.
     Settings(settings::Settings),
+    /// Prints what `leash serve` would run with, as a file for --config.
+    ///
+    /// Takes what `leash serve` takes. A comment behind each setting says where it comes from. Passwords are hidden.
+    Config(config::Config),
 }
 
 impl Cli {
+    /// Reads a command line, of which the first word is the program, with the environment and the file that it names.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Refusal> {
+        let arguments: Vec<_> = arguments.into_iter().collect();
+        let reading = layers::read(Self::command(), &arguments)?;
+        let mut cli = Self::from_arg_matches(&reading.matches).map_err(Refusal::Usage)?;
+        cli.settings = reading.settings;
+        Ok(cli)
+    }
+
     pub async fn run(self) -> Outcome {
-        let traces = telemetry::start(self.log_format, &self.log, &self.command.telemetry())?;
+        let traces =
+            telemetry::start(self.log.format, &self.log.filter, &self.command.telemetry())?;
         let outcome = match self.command {
             Command::Serve(serve) => serve.run().await,
             Command::Demo(demo) => demo.run().await,
             Command::Migrate(migrate) => migrate.run().await,
             Command::Keys(keys) => keys.run().await,
             Command::Settings(settings) => settings.run().await,
+            Command::Config(config) => config.run(&self.settings),
         };
         traces.stop().await;
         outcome
@@ -72,9 +93,11 @@ impl Command {
     fn telemetry(&self) -> TelemetryConfig {
         match self {
             Self::Serve(serve) => serve.telemetry().clone(),
-            Self::Demo(_) | Self::Migrate(_) | Self::Keys(_) | Self::Settings(_) => {
-                TelemetryConfig::default()
-            }
+            Self::Demo(_)
+            | Self::Migrate(_)
+            | Self::Keys(_)
+            | Self::Settings(_)
+            | Self::Config(_) => TelemetryConfig::default(),
         }
     }
 }

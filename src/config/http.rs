@@ -4,6 +4,7 @@ use url::Url;
 
 /// What the JSON front allows.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "HTTP and JSON")]
 pub struct HttpConfig {
     /// Origin whose web pages may call the API, such as `https://app.example.com`, or `*` for any; may be given several times.
     /// Without it browsers let no other origin's page read an answer.
@@ -27,7 +28,8 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
         .ok()
         .filter(|_| is_origin)
         .ok_or_else(|| {
-            "an origin is like https://app.example.com, in lower case and without a path".to_owned()
+            "an origin such as https://app.example.com, in lower case and without a path, or *"
+                .to_owned()
         })
 }
 

@@ -1,32 +1,72 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
-use super::Period;
+use super::value::{address, positive, switch, whole};
+use super::{Period, Problem};
 
 /// Where the server listens, and how it treats connections.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Listener")]
 pub struct ServerConfig {
-    /// Address and port to listen on; port 0 takes a free one.
-    #[arg(long, env = "LEASH_LISTEN", default_value_t = Self::default().listen)]
+    /// Address and port to listen on; port 0 takes a free one. An address that other machines reach needs TLS, or `--insecure`.
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        env = "LEASH_LISTEN",
+        default_value_t = Self::default().listen,
+        value_parser = address
+    )]
     pub listen: SocketAddr,
 
     /// Listens without TLS on an address that other machines reach. For networks that encrypt by themselves, and for proxies
     /// that end TLS on the same machine.
-    #[arg(long, env = "LEASH_INSECURE")]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "LEASH_INSECURE",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        default_value_t = Self::default().insecure,
+        value_parser = switch
+    )]
     pub insecure: bool,
 
     /// Answers no reflection requests. Health stays open.
-    #[arg(long, env = "LEASH_NO_REFLECTION")]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "LEASH_NO_REFLECTION",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        default_value_t = Self::default().no_reflection,
+        value_parser = switch
+    )]
     pub no_reflection: bool,
 
     /// Connections at once; further ones wait to be accepted.
-    #[arg(long, value_name = "COUNT", env = "LEASH_MAX_CONNECTIONS", default_value_t = Self::default().max_connections)]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "LEASH_MAX_CONNECTIONS",
+        default_value_t = Self::default().max_connections,
+        value_parser = whole(1..=u32::MAX)
+    )]
     pub max_connections: u32,
 
     /// Calls at once on one HTTP/2 connection; a client holds further ones back.
-    #[arg(long, value_name = "COUNT", env = "LEASH_MAX_STREAMS", default_value_t = Self::default().max_streams)]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "LEASH_MAX_STREAMS",
+        default_value_t = Self::default().max_streams,
+        value_parser = whole(1..=u32::MAX)
+    )]
     pub max_streams: u32,
 
     /// How long an HTTP/2 connection may be silent before it is asked whether it still lives; `0s` never asks.
@@ -34,7 +74,13 @@ pub struct ServerConfig {
     pub keepalive_interval: Period,
 
     /// How long a connection that was asked has to answer, before it is closed.
-    #[arg(long, value_name = "PERIOD", env = "LEASH_KEEPALIVE_TIMEOUT", default_value_t = Self::default().keepalive_timeout)]
+    #[arg(
+        long,
+        value_name = "PERIOD",
+        env = "LEASH_KEEPALIVE_TIMEOUT",
+        default_value_t = Self::default().keepalive_timeout,
+        value_parser = positive
+    )]
     pub keepalive_timeout: Period,
 
     /// How long a connection may live, give or take a tenth, before its client is asked to open a new one; so load balancers
@@ -42,18 +88,41 @@ pub struct ServerConfig {
     #[arg(long, value_name = "PERIOD", env = "LEASH_CONNECTION_MAX_AGE", default_value_t = Self::default().connection_max_age)]
     pub connection_max_age: Period,
 
-    /// How long the calls on a connection that is too old have to finish.
+    /// How long the calls on a connection that is too old have to finish; `0s` cuts them off at once.
     #[arg(long, value_name = "PERIOD", env = "LEASH_CONNECTION_MAX_AGE_GRACE", default_value_t = Self::default().connection_max_age_grace)]
     pub connection_max_age_grace: Period,
 
-    /// How long, after the signal to stop, calls are still taken while health says NOT_SERVING; for load balancers that look only
-    /// now and then.
+    /// How long, after the signal to stop, calls are still taken while health says NOT_SERVING, for load balancers that look
+    /// only now and then; `0s` takes none.
     #[arg(long, value_name = "PERIOD", env = "LEASH_DRAIN_DELAY", default_value_t = Self::default().drain_delay)]
     pub drain_delay: Period,
 
-    /// How long running calls have to finish after that.
+    /// How long running calls have to finish after that; `0s` cuts them off at once.
     #[arg(long, value_name = "PERIOD", env = "LEASH_GRACE_PERIOD", default_value_t = Self::default().grace_period)]
     pub grace_period: Period,
+}
+
+impl ServerConfig {
+    /// Other machines must not be spoken to in the clear by mistake: keys would be readable on the way.
+    pub(super) fn problems(&self, tls: &TlsConfig) -> Vec<Problem> {
+        let is_encrypted = tls.cert.is_some() || tls.key.is_some();
+        if self.insecure || is_encrypted || is_loopback(self.listen.ip()) {
+            return Vec::new();
+        }
+        let reason = format!(
+            "is {}, which other machines reach: give --tls-cert and --tls-key, or allow calls and keys in the clear with --insecure",
+            self.listen
+        );
+        vec![Problem::new(
+            "listen",
+            &["insecure", "tls-cert", "tls-key"],
+            reason,
+        )]
+    }
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
 }
 
 impl Default for ServerConfig {
@@ -76,6 +145,7 @@ impl Default for ServerConfig {
 
 /// TLS on the listener.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "TLS")]
 pub struct TlsConfig {
     /// The server's certificate and those that lead to its CA, in PEM. Read again when it changes.
     #[arg(long = "tls-cert", value_name = "FILE", env = "LEASH_TLS_CERT")]
@@ -92,4 +162,19 @@ pub struct TlsConfig {
         env = "LEASH_TLS_CLIENT_CA"
     )]
     pub client_ca: Option<PathBuf>,
+}
+
+impl TlsConfig {
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        match (&self.cert, &self.key, &self.client_ca) {
+            (Some(_), None, _) => vec![Problem::new("tls-cert", &["tls-key"], "needs --tls-key")],
+            (None, Some(_), _) => vec![Problem::new("tls-key", &["tls-cert"], "needs --tls-cert")],
+            (None, None, Some(_)) => vec![Problem::new(
+                "tls-client-ca",
+                &["tls-cert", "tls-key"],
+                "needs --tls-cert and --tls-key",
+            )],
+            (Some(_), Some(_), _) | (None, None, None) => Vec::new(),
+        }
+    }
 }

@@ -9,20 +9,20 @@ use clap::Args;
 
 use super::{Outcome, stop_signal};
 use crate::app::App;
-use crate::config::{AppConfig, DatabaseConfig, ServerConfig};
+use crate::config::{AppConfig, DatabaseConfig, ServerConfig, without_secrets};
 use crate::repository::{Repository, SchemaState};
 
 const KEY: &str = "leash-demo-key";
 const KEY_ID: &str = "key_demo";
 const COMPANY: &str = "cmp_001";
 
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub struct Demo {
     /// Address and port to listen on, of this machine only: the key is known to everybody.
     #[arg(long, default_value = "127.0.0.1:50051", value_parser = loopback)]
     listen: SocketAddr,
 
-    /// Where the data is. Not read from the environment, so that a demo never lands in a real database.
+    /// Where the data is. Read neither from the environment nor from a file, so that a demo never lands in a real database.
     #[arg(long, value_name = "URL", default_value = "sqlite://leash-demo.db")]
     database_url: String,
 
@@ -58,7 +58,10 @@ impl Demo {
         })
         .await?;
         seed::seed(app.repository()).await?;
-        println!("{}", welcome(app.local_addr(), &self.database_url));
+        println!(
+            "{}",
+            welcome(app.local_addr(), &without_secrets(&self.database_url))
+        );
         app.run(stop_signal()?).await?;
         Ok(())
     }
