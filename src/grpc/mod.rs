@@ -57,7 +57,7 @@ pub fn routes(repository: &Repository, reflection: bool) -> (Router, HealthRepor
         .routes()
         .into_axum_router()
         .layer(from_fn_with_state(repository.clone(), auth::authenticate))
-        .layer(from_fn(deadline::enforce))
+        .layer(from_fn_with_state(repository.clone(), deadline::enforce))
         .layer(from_fn(boundary::cross));
     (router, reporter)
 }

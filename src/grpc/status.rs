@@ -1,12 +1,14 @@
 //! The only table from a domain error to a gRPC status with its details.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::boundary;
 use crate::error::{Error, Violations};
+use crate::repository::Written;
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "leash";
@@ -23,9 +25,14 @@ impl From<Error> for Status {
         if let Error::Invalid(violations) = &error {
             details.set_bad_request(field_violations(violations));
         }
+        details.set_retry_info(retry_after(&error));
         match &error {
             Error::Internal(cause) => tracing::error!(%cause, "internal error: {cause}"),
             Error::Unavailable(cause) => tracing::warn!(%cause, "database unavailable: {cause}"),
+            Error::Busy(cause) => tracing::warn!(%cause, "database busy: {cause}"),
+            Error::CommitUnknown(cause) => {
+                tracing::warn!(%cause, "a commit without an answer: {cause}");
+            }
             Error::Aborted(cause) => tracing::info!(%cause, "aborted: {cause}"),
             _ => {}
         }
@@ -55,7 +62,10 @@ fn code_and_reason(error: &Error) -> (Code, String) {
         Error::CompanyNotAllowed(_) => (Code::PermissionDenied, "COMPANY_NOT_ALLOWED"),
         Error::Unimplemented(_) => (Code::Unimplemented, "METHOD_NOT_IMPLEMENTED"),
         Error::Aborted(_) => (Code::Aborted, "CONFLICT"),
-        Error::Unavailable(_) => (Code::Unavailable, "DATABASE_UNAVAILABLE"),
+        Error::Unavailable(_) | Error::CommitUnknown(_) => {
+            (Code::Unavailable, "DATABASE_UNAVAILABLE")
+        }
+        Error::Busy(_) => (Code::Unavailable, "DATABASE_BUSY"),
         Error::Internal(_) => (Code::Internal, "INTERNAL"),
     };
     (code, reason.to_owned())
@@ -66,9 +76,29 @@ fn metadata(error: &Error) -> HashMap<String, String> {
     let entry = match error {
         Error::LeadPromoted { customer_id, .. } => ("customer_id", customer_id.clone()),
         Error::MissingPermission(permission) => ("permission", permission.to_string()),
+        Error::Aborted(_) | Error::Unavailable(_) | Error::Busy(_) => written(Written::No),
+        Error::CommitUnknown(_) => written(Written::Unknown),
         _ => return HashMap::new(),
     };
     HashMap::from([(entry.0.to_owned(), entry.1)])
+}
+
+/// Whether the call wrote something, as metadata of its error.
+pub fn written(written: Written) -> (&'static str, String) {
+    let value = match written {
+        Written::No => "no",
+        Written::Unknown => "unknown",
+    };
+    ("written", value.to_owned())
+}
+
+/// How long to wait before the same call is sent again, where that is safe: nothing was written, and it may go well next time.
+fn retry_after(error: &Error) -> Option<Duration> {
+    match error {
+        Error::Aborted(_) => Some(Duration::from_millis(100)),
+        Error::Unavailable(_) | Error::Busy(_) => Some(Duration::from_secs(1)),
+        _ => None,
+    }
 }
 
 fn message(error: &Error) -> String {

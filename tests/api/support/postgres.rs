@@ -28,25 +28,40 @@ const PREFIX: &str = "leash-postgres.";
 const KEEPER: &str = r#"
 trap '' HUP INT PIPE TERM
 bin=$1 directory=$2 settings=$3
+configure() { printf "%s\n" "$settings" >> data/postgresql.conf; }
 initdb() {
     "$bin/initdb" --pgdata=data --username=postgres --auth=trust --encoding=UTF8 --no-locale \
         --no-sync "$@"
 }
+# The server and all that it has started, itself first.
+processes() {
+    read -r server < data/postmaster.pid && echo "$server" &&
+        ps -A -o pid=,ppid= | awk -v server="$server" '$2 == server { print $1 }'
+}
+# Some may be gone before their signal comes.
+signal() { kill "-$1" $2 || kill -0 $2 || true; }
 obey() {
     case $1 in
         # Text sorts by language where the binaries know how, as on most servers in real life, so
         # that a column that lacks COLLATE "C" shows itself.
         init)
-            { initdb --locale-provider=icu --icu-locale=en-US || initdb; } &&
-                printf "%s\n" "$settings" >> data/postgresql.conf
+            { initdb --locale-provider=icu --icu-locale=en-US || initdb; } && configure
+            ;;
+        follow)
+            "$bin/pg_basebackup" --pgdata=data --host="$2" --username=postgres \
+                --write-recovery-conf --checkpoint=fast --no-sync && configure
             ;;
         start) "$bin/pg_ctl" --pgdata=data --log=data/log --wait start ;;
         stop) "$bin/pg_ctl" --pgdata=data --mode=fast --wait stop ;;
+        kill) signal KILL "$(processes)" && rm -f data/postmaster.pid ;;
+        freeze) signal STOP "$(processes)" ;;
+        thaw) signal CONT "$(processes)" ;;
     esac
 }
 while read -r word; do
-    if obey "$word" < /dev/null >&2; then echo ok; else echo failed; fi
+    if obey $word < /dev/null >&2; then echo ok; else echo failed; fi
 done
+obey thaw < /dev/null >&2
 "$bin/pg_ctl" --pgdata=data --mode=immediate stop < /dev/null >&2
 cd / && rm -rf "$directory"
 "#;
@@ -93,6 +108,30 @@ impl Cluster {
     /// A second cluster for a test that stops its server. Blocks until it takes connections.
     /// `None` where PostgreSQL is not installed.
     pub fn start_private() -> Option<Self> {
+        Self::start_with("", &[])
+    }
+
+    /// The same, with more settings, and with files in its directory that only its server may read. Settings name
+    /// such a file by `../` and its name.
+    pub fn start_with(more_settings: &str, files: &[(&str, &str)]) -> Option<Self> {
+        let cluster = Self::prepare(more_settings)?;
+        for (name, content) in files {
+            cluster.write(name, content);
+        }
+        cluster.tell("init");
+        cluster.start();
+        Some(cluster)
+    }
+
+    /// A standby that streams from `self`.
+    pub fn start_standby(&self) -> Self {
+        let standby = Self::prepare("").expect("PostgreSQL is installed");
+        standby.tell(&format!("follow {}", self.directory.display()));
+        standby.start();
+        standby
+    }
+
+    fn prepare(more_settings: &str) -> Option<Self> {
         let binaries = find_binaries()?;
         sweep();
 
@@ -100,7 +139,7 @@ impl Cluster {
         let mut shell = as_server_user("sh")
             .args(["-c", KEEPER, "keeper"])
             .args([&binaries, &directory])
-            .arg(settings(&directory, &binaries))
+            .arg(settings(&directory, &binaries) + more_settings)
             .current_dir(&directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -109,13 +148,23 @@ impl Cluster {
             .expect("start the keeper");
         let answers = BufReader::new(shell.stdout.take().expect("a pipe from the keeper"));
 
-        let cluster = Self {
+        Some(Self {
             directory,
             keeper: Mutex::new(Keeper { shell, answers }),
-        };
-        cluster.tell("init");
-        cluster.start();
-        Some(cluster)
+        })
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        let mut shell = as_server_user("sh")
+            .args(["-c", "umask 077 && cat > \"$1\"", "sh", name])
+            .current_dir(&self.directory)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("start a shell");
+        let mut input = shell.stdin.take().expect("a pipe");
+        input.write_all(content.as_bytes()).expect("write the file");
+        drop(input);
+        assert!(shell.wait().expect("the shell ends").success(), "{name}");
     }
 
     /// Starts the stopped server again, under the same address. Returns when it takes connections.
@@ -126,6 +175,25 @@ impl Cluster {
     /// Stops the server; every connection ends. Returns when it is gone.
     pub fn stop(&self) {
         self.tell("stop");
+    }
+
+    /// Ends every process of the server at once, as when its machine goes down.
+    pub fn kill(&self) {
+        self.tell("kill");
+    }
+
+    /// Makes the server stand still with all its connections open, until `thaw`.
+    pub fn freeze(&self) {
+        self.tell("freeze");
+    }
+
+    pub fn thaw(&self) {
+        self.tell("thaw");
+    }
+
+    /// The socket on which the server listens.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.join(".s.PGSQL.5432")
     }
 
     /// The URL under which this cluster serves the database `name`.
