@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::replica::Replica;
-use super::running::GivenUp;
+use super::running::{GivenUp, Outdated};
 use crate::config::DatabaseConfig;
 use crate::error::{Error, Result};
 
@@ -48,10 +48,19 @@ pub struct Connections {
 }
 
 /// Connects to everything but the replica, which may be away.
-pub async fn connect(config: &DatabaseConfig, given_up: &GivenUp) -> Result<Connections> {
+pub async fn connect(
+    config: &DatabaseConfig,
+    given_up: &GivenUp,
+    outdated: &Outdated,
+) -> Result<Connections> {
     let url = config.url.as_str();
     if is_postgres(url) {
-        let options = postgres_options(url, config, given_up);
+        let mut options = postgres_options(url, config, given_up);
+        let outdated = outdated.clone();
+        options.map_sqlx_postgres_before_acquire(move |_, connection| {
+            let is_fresh = connection.age < MAX_AGE && !outdated.holds_for(connection.age);
+            Box::pin(async move { Ok(is_fresh) })
+        });
         let pool = Database::connect(options.clone()).await?;
         Ok(Connections {
             writer: pool.clone(),

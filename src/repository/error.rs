@@ -8,6 +8,9 @@ use crate::error::Error;
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
+        if is_read_only(&error) {
+            running::connections_are_outdated();
+        }
         match meaning(&error) {
             Meaning::NoConnection if running::database_answers() => Self::Busy(error.into()),
             Meaning::NoConnection | Meaning::Unavailable => Self::Unavailable(error.into()),
@@ -60,6 +63,12 @@ fn meaning_of_sqlx(error: &sqlx::Error) -> Meaning {
         | sqlx::Error::BeginFailed => Meaning::Unavailable,
         _ => Meaning::OurFault,
     }
+}
+
+/// Whether the server turned a write away because it is a standby, or became one.
+fn is_read_only(error: &DbErr) -> bool {
+    matches!(error, DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))
+        if matches!(error.as_ref(), sqlx::Error::Database(error) if error.code().as_deref() == Some("25006")))
 }
 
 /// Classes of PostgreSQL's SQLSTATE codes (appendix A of its manual) that are the server's troubles and not the statement's.

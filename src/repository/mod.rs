@@ -29,7 +29,7 @@ use self::cache::ShortMemory;
 use self::connection::Connections;
 use self::replica::Replica;
 use self::rows::Sql;
-use self::running::{GivenUp, Health};
+use self::running::{GivenUp, Health, Outdated};
 use crate::config::DatabaseConfig;
 use crate::domain::api_key::{ApiKey, KeyDigest};
 use crate::domain::scope::Scope;
@@ -51,6 +51,7 @@ pub struct Repository {
     acquire_timeout: Duration,
     health: Health,
     given_up: GivenUp,
+    outdated: Outdated,
     settings: ShortMemory<String, Arc<Settings>>,
     keys: ShortMemory<KeyDigest, Arc<ApiKey>>,
 }
@@ -58,13 +59,13 @@ pub struct Repository {
 impl Repository {
     /// Connects, and makes the SQLite file if it is not there. Does not touch the schema.
     pub async fn connect(config: &DatabaseConfig) -> Result<Self> {
-        let given_up = GivenUp::never();
+        let (given_up, outdated) = (GivenUp::never(), Outdated::never());
         let Connections {
             writer,
             reader,
             probe,
             replica,
-        } = connection::connect(config, &given_up).await?;
+        } = connection::connect(config, &given_up, &outdated).await?;
         Ok(Self {
             writer,
             reader,
@@ -73,6 +74,7 @@ impl Repository {
             acquire_timeout: config.acquire_timeout.0,
             health: Health::up(),
             given_up,
+            outdated,
             settings: ShortMemory::new(),
             keys: ShortMemory::new(),
         })

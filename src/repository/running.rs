@@ -28,6 +28,7 @@ pub struct Call {
 struct State {
     commit_has_begun: AtomicBool,
     health: Health,
+    outdated: Outdated,
 }
 
 impl Repository {
@@ -36,6 +37,7 @@ impl Repository {
             state: Arc::new(State {
                 commit_has_begun: AtomicBool::new(false),
                 health: self.health.clone(),
+                outdated: self.outdated.clone(),
             }),
             given_up: self.given_up.clone(),
         }
@@ -74,6 +76,11 @@ fn note_commit(has_begun: bool) {
     let _ = RUNNING.try_with(|state| state.commit_has_begun.store(has_begun, Ordering::Relaxed));
 }
 
+/// Notes that the running call met a server that is not what it was when its connection was opened.
+pub fn connections_are_outdated() {
+    let _ = RUNNING.try_with(|state| state.outdated.note());
+}
+
 /// Whether the database answers, as far as the running call knows. Outside of calls it is not known to.
 pub fn database_answers() -> bool {
     RUNNING
@@ -97,6 +104,40 @@ impl Health {
 
     pub fn set(&self, is_up: bool) {
         self.0.store(is_up, Ordering::Relaxed);
+    }
+}
+
+/// When connections were last found to lead to a server that is a primary no more: those that are older are not used again,
+/// as where they lead to is looked up only when they are opened.
+#[derive(Clone)]
+pub struct Outdated {
+    origin: Instant,
+    /// Milliseconds since `origin`; 0 is never.
+    last: Arc<AtomicU64>,
+}
+
+/// How often connections are replaced at most while the server stays what it is.
+const REPLACED_EVERY: Duration = Duration::from_millis(500);
+
+impl Outdated {
+    pub fn never() -> Self {
+        Self {
+            origin: Instant::now(),
+            last: Arc::default(),
+        }
+    }
+
+    /// Whether a connection of this age was opened before.
+    pub fn holds_for(&self, age: Duration) -> bool {
+        let opened = millis(self.origin.elapsed().saturating_sub(age));
+        opened < self.last.load(Ordering::Acquire)
+    }
+
+    fn note(&self) {
+        let now = millis(self.origin.elapsed()).max(1);
+        if now.saturating_sub(self.last.load(Ordering::Acquire)) > millis(REPLACED_EVERY) {
+            self.last.store(now, Ordering::Release);
+        }
     }
 }
 

@@ -27,16 +27,17 @@ impl Repository {
     where
         W: Future<Output = Result<(DatabaseTransaction, T)>>,
     {
-        for attempt in 1..ATTEMPTS {
+        let mut attempt = 1;
+        loop {
             match self.attempt(&work).await {
-                Err(Error::Aborted(cause)) => {
+                Err(Error::Aborted(cause)) if attempt < ATTEMPTS => {
                     tracing::debug!(%cause, attempt, "a transaction collided: {cause}");
                     sleep(pause_after(attempt)).await;
+                    attempt += 1;
                 }
                 ended => return ended,
             }
         }
-        self.attempt(&work).await
     }
 
     async fn attempt<T, W>(&self, work: impl Fn(DatabaseTransaction) -> W) -> Result<T>

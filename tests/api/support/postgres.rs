@@ -96,6 +96,7 @@ pub fn cluster() -> Option<&'static Cluster> {
 /// A PostgreSQL server with its own directory, gone when this is dropped or the process ends.
 pub struct Cluster {
     directory: PathBuf,
+    port: u16,
     keeper: Mutex<Keeper>,
 }
 
@@ -108,13 +109,19 @@ impl Cluster {
     /// A second cluster for a test that stops its server. Blocks until it takes connections.
     /// `None` where PostgreSQL is not installed.
     pub fn start_private() -> Option<Self> {
-        Self::start_with("", &[])
+        Self::start_with("")
     }
 
-    /// The same, with more settings, and with files in its directory that only its server may read. Settings name
-    /// such a file by `../` and its name.
-    pub fn start_with(more_settings: &str, files: &[(&str, &str)]) -> Option<Self> {
-        let cluster = Self::prepare(more_settings)?;
+    /// The same, with more settings.
+    pub fn start_with(more_settings: &str) -> Option<Self> {
+        Self::start_on(5432, more_settings, &[])
+    }
+
+    /// The same, with the port that the settings say, and with files in its directory that only its server may read.
+    /// Settings name such a file by `../` and its name.
+    pub fn start_on(port: u16, more_settings: &str, files: &[(&str, &str)]) -> Option<Self> {
+        let mut cluster = Self::prepare(more_settings)?;
+        cluster.port = port;
         for (name, content) in files {
             cluster.write(name, content);
         }
@@ -150,6 +157,7 @@ impl Cluster {
 
         Some(Self {
             directory,
+            port: 5432,
             keeper: Mutex::new(Keeper { shell, answers }),
         })
     }
@@ -193,13 +201,14 @@ impl Cluster {
 
     /// The socket on which the server listens.
     pub fn socket(&self) -> PathBuf {
-        self.directory.join(".s.PGSQL.5432")
+        self.directory.join(format!(".s.PGSQL.{}", self.port))
     }
 
     /// The URL under which this cluster serves the database `name`.
     pub fn database_url(&self, name: &str) -> String {
         format!(
-            "postgres://postgres@localhost/{name}?host={}",
+            "postgres://postgres@localhost:{}/{name}?host={}",
+            self.port,
             self.directory.display()
         )
     }
@@ -228,10 +237,18 @@ impl Cluster {
 
     /// Drops the database of this URL, whoever is connected to it.
     pub async fn drop_database(&self, url: &str) {
-        let path = url.split('?').next().expect("a URL");
-        let name = path.rsplit('/').next().expect("a database in the URL");
+        let name = database_name(url);
         self.execute(&format!(r#"DROP DATABASE "{name}" WITH (FORCE)"#))
             .await;
+    }
+
+    /// Ends every connection of leash to a database.
+    pub async fn disconnect(&self, database: &str) {
+        self.execute(&format!(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
+             WHERE datname = '{database}' AND application_name = 'leash'"
+        ))
+        .await;
     }
 
     async fn execute(&self, statement: &str) {
@@ -277,6 +294,12 @@ impl Drop for Cluster {
         // Closes the pipe first, which ends the keeper.
         let _ = keeper.shell.wait();
     }
+}
+
+/// The database that a URL names.
+pub fn database_name(url: &str) -> &str {
+    let path = url.split('?').next().expect("a URL");
+    path.rsplit('/').next().expect("a database in the URL")
 }
 
 /// Everything that makes a server fast and unsafe, and room for all tests at once.
