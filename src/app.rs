@@ -39,6 +39,10 @@ pub enum StartError {
         .0.join(", ")
     )]
     SchemaIsNewer(Vec<String>),
+    #[error(
+        "the read replica's schema is not this release's ({0}); point --database-read-url at a replica of the same database"
+    )]
+    ReplicaSchema(String),
     #[error("cannot listen on {address}")]
     Listen {
         address: SocketAddr,
@@ -57,6 +61,7 @@ pub struct App {
     health: HealthReporter,
     incoming: TcpIncoming,
     address: SocketAddr,
+    request_timeout: Duration,
 }
 
 impl App {
@@ -82,6 +87,7 @@ impl App {
             health,
             incoming,
             address,
+            request_timeout: config.limits.request_timeout.0,
         })
     }
 
@@ -105,6 +111,7 @@ impl App {
             health,
             incoming,
             address,
+            request_timeout: longest,
         } = self;
         let first = grpc::begin_health(&repository, &health).await;
         let watch = grpc::watch_database(repository.clone(), health.clone(), first);
@@ -121,7 +128,7 @@ impl App {
         tracing::info!(%address, "listening on {address}");
         let serving = Server::builder()
             .accept_http1(true)
-            .layer(MapRequestLayer::new(grpc::deadline::note))
+            .layer(MapRequestLayer::new(grpc::deadline::note(longest)))
             .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, stop);
         let grace_is_over = async {
@@ -139,19 +146,30 @@ impl App {
     }
 }
 
-/// Connects to a database with this release's schema. An older one is migrated if leash may do that, and refused otherwise.
+/// Connects to a database with this release's schema, and to its replica. An older one is migrated if leash may do that, and
+/// refused otherwise.
 pub async fn open(database: &DatabaseConfig, migrate: bool) -> Result<Repository, StartError> {
     let repository = Repository::connect(database).await?;
     match repository.schema_state().await? {
-        SchemaState::Current => Ok(repository),
-        SchemaState::Newer(unknown) => Err(StartError::SchemaIsNewer(unknown)),
+        SchemaState::Current => {}
+        SchemaState::Newer(unknown) => return Err(StartError::SchemaIsNewer(unknown)),
         SchemaState::Pending(pending) if !migrate && !repository.is_embedded() => {
-            Err(StartError::SchemaIsOlder(pending))
+            return Err(StartError::SchemaIsOlder(pending));
         }
         SchemaState::Pending(_) => {
             let applied = repository.migrate().await?;
             tracing::info!(?applied, "migrated the schema: {}", applied.join(", "));
-            Ok(repository)
+        }
+    }
+    match repository.begin_with_replica().await? {
+        None | Some(SchemaState::Current) => Ok(repository),
+        Some(SchemaState::Pending(lacks)) => {
+            let lacks = format!("it lacks {}", lacks.join(", "));
+            Err(StartError::ReplicaSchema(lacks))
+        }
+        Some(SchemaState::Newer(unknown)) => {
+            let unknown = format!("unknown here: {}", unknown.join(", "));
+            Err(StartError::ReplicaSchema(unknown))
         }
     }
 }

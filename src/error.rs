@@ -57,9 +57,19 @@ pub enum Error {
     #[error("the call collided with another one; nothing was written, try again")]
     Aborted(#[source] Cause),
 
-    /// The database cannot be reached or is out of connections. Nothing is known to be written; try again later.
-    #[error("the database cannot be reached; try again later")]
+    /// The database cannot be reached, or cannot work. Nothing was written; try again later.
+    #[error("the database cannot be reached; nothing was written, try again later")]
     Unavailable(#[source] Cause),
+
+    /// The database works, and had no connection or no turn to write left for this call. Nothing was written; try again later.
+    #[error("the database is busy; nothing was written, try again later")]
+    Busy(#[source] Cause),
+
+    /// The database went away while it committed, and took the answer with it. Only looking tells what there is now.
+    #[error(
+        "the database went away while it committed, so that this may be written or not; look before you send it again"
+    )]
+    CommitUnknown(#[source] Cause),
 
     /// Our own fault. The cause goes to the log and never to the caller.
     #[error("internal error")]
@@ -88,13 +98,15 @@ impl Error {
     /// The same failure once more, for each of several callers who waited for one thing.
     pub fn again(&self) -> Self {
         let cause = match self {
-            Self::Unavailable(cause) | Self::Aborted(cause) | Self::Internal(cause) => {
-                cause.to_string()
-            }
+            Self::Unavailable(cause)
+            | Self::Busy(cause)
+            | Self::Aborted(cause)
+            | Self::Internal(cause) => cause.to_string(),
             error => error.to_string(),
         };
         match self {
             Self::Unavailable(_) => Self::Unavailable(cause.into()),
+            Self::Busy(_) => Self::Busy(cause.into()),
             Self::Aborted(_) => Self::Aborted(cause.into()),
             _ => Self::internal(cause),
         }

@@ -52,7 +52,7 @@ impl CustomerService for Customers {
         Kind::Customer.check(&id, "id", &mut violations);
         let id = violations.into_result(id)?;
 
-        let within = self.repository.within(&scope);
+        let within = self.repository.within(&scope).stale();
         let customer = within.get_customer(&id).await?;
         let settings = within.settings(&customer.company_id).await?;
         Ok(Response::new(convert::customer::customer(
@@ -66,7 +66,7 @@ impl CustomerService for Customers {
     ) -> Result<Response<pb::ListCustomersResponse>, Status> {
         let scope = scope_of(&request, CustomersRead)?;
         let request = request.into_inner();
-        let within = self.repository.within(&scope);
+        let within = self.repository.within(&scope).stale();
         let mut violations = Violations::default();
         let settings = within
             .settings_named(&request.company_id, "company_id", &mut violations)
@@ -125,7 +125,13 @@ impl CustomerService for Customers {
         let stamp = Stamp::now(&scope.actor);
         let customer = within
             .update_customer(&company_id, &id, |current| {
-                customer::update(current, update, &settings, &stamp, violations)
+                customer::update(
+                    current,
+                    update.clone(),
+                    &settings,
+                    &stamp,
+                    violations.clone(),
+                )
             })
             .await?;
         Ok(Response::new(convert::customer::customer(
@@ -163,7 +169,7 @@ impl CustomerService for Customers {
         let request = request.into_inner();
         let id = request.id.clone();
         let mut violations = Violations::default();
-        let within = self.repository.within(&scope);
+        let within = self.repository.within(&scope).stale();
         let company_id = company_of(within, &id, "id", &mut violations).await?;
         let company_id = company_id.unwrap_or_default();
         let (listing, page) = convert::customer::list_notes(request, &company_id, &mut violations);
@@ -245,6 +251,7 @@ impl CustomerService for Customers {
         let stamp = Stamp::now(&scope.actor);
         let given = within
             .append_customer_tags(&company_id, &id, &stamp, |present| {
+                let mut violations = violations.clone();
                 let chosen = chosen_tags(&tags, present, &settings, &mut violations);
                 violations.into_result(chosen)
             })
@@ -261,7 +268,7 @@ impl CustomerService for Customers {
         let scope = scope_of(&request, CustomersRead)?;
         let id = request.into_inner().id;
         let mut violations = Violations::default();
-        let within = self.repository.within(&scope);
+        let within = self.repository.within(&scope).stale();
         let Some(company_id) = company_of(within, &id, "id", &mut violations).await? else {
             return Err(Error::from(violations).into());
         };

@@ -1,22 +1,25 @@
-//! How long a caller waits, and the answer when that is over; the same for both protocols.
+//! How long a call may take, and the answer when that is over; the same for both protocols.
 //!
 //! tonic enforces `grpc-timeout`, too, and answers CANCELLED. Its timer wraps ours and starts later, so ours speaks first.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::HeaderMap;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Status};
 use tonic_types::ErrorDetails;
 
-use super::status::{DOMAIN, with_request_info};
+use super::status::{DOMAIN, with_request_info, written};
+use crate::repository::{Repository, Written};
 
 pub const GRPC_TIMEOUT: &str = "grpc-timeout";
 
-/// When the caller stops waiting; an extension of the request.
+/// When a call ends at the latest; an extension of the request.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(Instant);
 
@@ -50,41 +53,62 @@ pub fn timeout_of(headers: &HeaderMap) -> Result<Option<Duration>, InvalidTimeou
     }))
 }
 
-/// Notes when the caller stops waiting. Has to run as soon as the request is there, before tonic starts its own timer.
-pub fn note<B>(mut request: http::Request<B>) -> http::Request<B> {
-    let deadline = timeout_of(request.headers())
-        .ok()
-        .flatten()
-        .and_then(|timeout| Instant::now().checked_add(timeout));
-    if let Some(deadline) = deadline {
-        request.extensions_mut().insert(Deadline(deadline));
+/// Notes when a call ends at the latest: when its caller stops waiting, or after `longest`. Has to run as soon as the request is
+/// there, before tonic starts its own timer.
+pub fn note<B>(longest: Duration) -> impl Fn(http::Request<B>) -> http::Request<B> + Copy {
+    move |mut request| {
+        let asked = timeout_of(request.headers()).ok().flatten();
+        let timeout = asked.map_or(longest, |asked| asked.min(longest));
+        if let Some(deadline) = Instant::now().checked_add(timeout) {
+            request.extensions_mut().insert(Deadline(deadline));
+        }
+        request
     }
-    request
 }
 
-/// The layer that answers a call whose deadline passes.
-pub async fn enforce(request: Request, next: Next) -> Response {
+/// The layer that answers a call whose deadline passes, and ends its work. A stream has no natural end, and none here: it has
+/// answered once it begins.
+pub async fn enforce(
+    State(repository): State<Repository>,
+    request: Request,
+    next: Next,
+) -> Response {
     let deadline = request.extensions().get().copied();
-    within(deadline, next.run(request))
-        .await
-        .unwrap_or_else(Status::into_http)
+    let call = repository.call();
+    let answered = in_time(deadline, call.attend(next.run(request))).await;
+    answered.unwrap_or_else(|_| expired(call.written()).into_http())
 }
 
-/// What `work` comes to, unless the deadline passes first.
+/// What `work`, which writes nothing, comes to, unless the deadline passes first.
 pub async fn within<T>(
     deadline: Option<Deadline>,
     work: impl Future<Output = T>,
 ) -> Result<T, Status> {
-    let Some(Deadline(deadline)) = deadline else {
-        return Ok(work.await);
-    };
-    timeout_at(deadline, work).await.map_err(|_| expired())
+    let done = in_time(deadline, work).await;
+    done.map_err(|_| expired(Written::No))
 }
 
-fn expired() -> Status {
-    let details = ErrorDetails::with_error_info("DEADLINE_EXCEEDED", DOMAIN, []);
-    let message =
-        "the call took longer than its timeout; what it was to write may be written or not";
+async fn in_time<T>(
+    deadline: Option<Deadline>,
+    work: impl Future<Output = T>,
+) -> Result<T, Elapsed> {
+    match deadline {
+        Some(Deadline(deadline)) => timeout_at(deadline, work).await,
+        None => Ok(work.await),
+    }
+}
+
+fn expired(has_written: Written) -> Status {
+    let metadata =
+        HashMap::from([written(has_written)].map(|(key, value)| (key.to_owned(), value)));
+    let details = ErrorDetails::with_error_info("DEADLINE_EXCEEDED", DOMAIN, metadata);
+    let message = match has_written {
+        Written::No => "the call took longer than it may; nothing was written",
+        Written::Unknown => {
+            "the call took longer than it may while its write was being committed, so that it may be written or not; \
+             look before you send it again"
+        }
+    };
     with_request_info(Code::DeadlineExceeded, message.to_owned(), details)
 }
 

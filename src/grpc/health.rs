@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
@@ -40,9 +40,10 @@ pub async fn watch_database(
 }
 
 async fn ask(repository: &Repository) -> ServingStatus {
-    match timeout(PATIENCE, repository.ping()).await {
-        Ok(Ok(())) => ServingStatus::Serving,
-        Ok(Err(_)) | Err(_) => ServingStatus::NotServing,
+    if repository.answers_within(PATIENCE).await {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
     }
 }
 

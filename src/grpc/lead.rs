@@ -52,7 +52,7 @@ impl LeadService for Leads {
         let scope = scope_of(&request, LeadsRead)?;
         let id = required_id(request.into_inner().id)?;
 
-        let within = self.repository.within(&scope);
+        let within = self.repository.within(&scope).stale();
         let lead = within.get_lead(&id).await?;
         let settings = within.settings(&lead.company_id).await?;
         Ok(Response::new(convert::lead::lead(lead, &settings)))
@@ -81,7 +81,13 @@ impl LeadService for Leads {
         let stamp = Stamp::now(&scope.actor);
         let lead = within
             .update_lead(&company_id, &id, |current| {
-                lead::update(current, update, &settings, &stamp, violations)
+                lead::update(
+                    current,
+                    update.clone(),
+                    &settings,
+                    &stamp,
+                    violations.clone(),
+                )
             })
             .await?;
         Ok(Response::new(convert::lead::lead(lead, &settings)))
@@ -93,7 +99,7 @@ impl LeadService for Leads {
     ) -> Result<Response<pb::ListLeadsResponse>, Status> {
         let scope = scope_of(&request, LeadsRead)?;
         let request = request.into_inner();
-        let within = self.repository.within(&scope);
+        let within = self.repository.within(&scope).stale();
         let mut violations = Violations::default();
         let settings = within
             .settings_named(&request.company_id, "company_id", &mut violations)

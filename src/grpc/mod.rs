@@ -81,7 +81,7 @@ pub fn routes(
             auth::authenticate,
         ))
         .layer(from_fn_with_state(admission.clone(), admission::admit))
-        .layer(from_fn(deadline::enforce))
+        .layer(from_fn_with_state(repository.clone(), deadline::enforce))
         .layer(from_fn(boundary::cross));
     (router, reporter)
 }

@@ -1,11 +1,13 @@
 //! The only table from a domain error to a gRPC status with its details.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use crate::error::{Error, Limit, Violations};
+use crate::repository::Written;
 use crate::telemetry::call::request_id;
 
 /// The domain of every `ErrorInfo`.
@@ -26,9 +28,7 @@ impl From<Error> for Status {
         if let Error::Invalid(violations) = &error {
             details.set_bad_request(field_violations(violations));
         }
-        if let Error::Exhausted { retry_after, .. } = &error {
-            details.set_retry_info(Some(*retry_after));
-        }
+        details.set_retry_info(retry_after(&error));
         let id = request_id();
         match &error {
             Error::Internal(cause) => {
@@ -36,6 +36,12 @@ impl From<Error> for Status {
             }
             Error::Unavailable(cause) => {
                 tracing::warn!(%cause, request.id = id, "database unavailable: {cause}");
+            }
+            Error::Busy(cause) => {
+                tracing::warn!(%cause, request.id = id, "database busy: {cause}");
+            }
+            Error::CommitUnknown(cause) => {
+                tracing::warn!(%cause, request.id = id, "a commit without an answer: {cause}");
             }
             Error::Aborted(cause) => {
                 tracing::info!(%cause, request.id = id, "aborted: {cause}");
@@ -69,7 +75,10 @@ fn code_and_reason(error: &Error) -> (Code, String) {
         Error::Exhausted { limit, .. } => (Code::ResourceExhausted, reason_of(*limit)),
         Error::Unimplemented(_) => (Code::Unimplemented, "METHOD_NOT_IMPLEMENTED"),
         Error::Aborted(_) => (Code::Aborted, "CONFLICT"),
-        Error::Unavailable(_) => (Code::Unavailable, "DATABASE_UNAVAILABLE"),
+        Error::Unavailable(_) | Error::CommitUnknown(_) => {
+            (Code::Unavailable, "DATABASE_UNAVAILABLE")
+        }
+        Error::Busy(_) => (Code::Unavailable, "DATABASE_BUSY"),
         Error::Internal(_) => (Code::Internal, "INTERNAL"),
     };
     (code, reason.to_owned())
@@ -88,9 +97,30 @@ fn metadata(error: &Error) -> HashMap<String, String> {
     let entry = match error {
         Error::LeadPromoted { customer_id, .. } => ("customer_id", customer_id.clone()),
         Error::MissingPermission(permission) => ("permission", permission.to_string()),
+        Error::Aborted(_) | Error::Unavailable(_) | Error::Busy(_) => written(Written::No),
+        Error::CommitUnknown(_) => written(Written::Unknown),
         _ => return HashMap::new(),
     };
     HashMap::from([(entry.0.to_owned(), entry.1)])
+}
+
+/// Whether the call wrote something, as metadata of its error.
+pub fn written(written: Written) -> (&'static str, String) {
+    let value = match written {
+        Written::No => "no",
+        Written::Unknown => "unknown",
+    };
+    ("written", value.to_owned())
+}
+
+/// How long to wait before the same call is sent again, where that is safe: nothing was written, and it may go well next time.
+fn retry_after(error: &Error) -> Option<Duration> {
+    match error {
+        Error::Exhausted { retry_after, .. } => Some(*retry_after),
+        Error::Aborted(_) => Some(Duration::from_millis(100)),
+        Error::Unavailable(_) | Error::Busy(_) => Some(Duration::from_secs(1)),
+        _ => None,
+    }
 }
 
 fn message(error: &Error) -> String {

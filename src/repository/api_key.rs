@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
+    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel,
     QueryFilter, QueryOrder,
 };
 use subtle::ConstantTimeEq;
 
+use super::Repository;
 use super::entity::{Json, api_key, company};
-use super::{Repository, begin};
 use crate::domain::api_key::{ApiKey, KeyDigest, NewApiKey, NotLive, Secret};
 use crate::domain::id::Kind;
 use crate::domain::scope::Companies;
@@ -22,17 +22,25 @@ impl Repository {
     pub async fn create_key(&self, key: NewApiKey) -> Result<(ApiKey, Secret)> {
         let secret = Secret::generate()?;
         self.check_companies(&key.companies).await?;
-        let key = insert(&self.writer, Kind::Key.new_id(), key, &secret).await?;
+        let (id, new, secret_of_key) = (&Kind::Key.new_id(), &key, &secret);
+        let insert = |transaction| async move {
+            let key = insert(&transaction, id, new, secret_of_key).await?;
+            Ok((transaction, key))
+        };
+        let key = self.transaction(insert).await?;
         Ok((key, secret))
     }
 
     /// Makes a key with a secret that is known beforehand, in place of the one that has this id. For the demo, whose key is no secret.
     pub async fn replace_key(&self, id: &str, key: NewApiKey, secret: &Secret) -> Result<ApiKey> {
         self.check_companies(&key.companies).await?;
-        let transaction = begin(&self.writer).await?;
-        api_key::Entity::delete_by_id(id).exec(&transaction).await?;
-        let key = insert(&transaction, id.to_owned(), key, secret).await?;
-        transaction.commit().await?;
+        let key = &key;
+        let replace = |transaction: DatabaseTransaction| async move {
+            api_key::Entity::delete_by_id(id).exec(&transaction).await?;
+            let key = insert(&transaction, id, key, secret).await?;
+            Ok((transaction, key))
+        };
+        let key = self.transaction(replace).await?;
         self.keys.forget_all();
         Ok(key)
     }
@@ -66,18 +74,20 @@ impl Repository {
 
     /// Ends a key's life; one that has ended stays as it is. Other processes see it within five seconds.
     pub async fn revoke_key(&self, id: &str) -> Result<ApiKey> {
-        let transaction = begin(&self.writer).await?;
-        let row = api_key::Entity::find_by_id(id)
-            .one(&transaction)
-            .await?
-            .ok_or_else(|| Error::not_found("key", id))?;
-        let revoked_time = row
-            .revoked_time
-            .unwrap_or_else(|| to_microseconds(Utc::now()));
-        let mut active = row.into_active_model();
-        active.revoked_time = sea_orm::Set(Some(revoked_time));
-        let row = active.update(&transaction).await?;
-        transaction.commit().await?;
+        let revoke = |transaction: DatabaseTransaction| async move {
+            let row = api_key::Entity::find_by_id(id)
+                .one(&transaction)
+                .await?
+                .ok_or_else(|| Error::not_found("key", id))?;
+            let revoked_time = row
+                .revoked_time
+                .unwrap_or_else(|| to_microseconds(Utc::now()));
+            let mut active = row.into_active_model();
+            active.revoked_time = sea_orm::Set(Some(revoked_time));
+            let row = active.update(&transaction).await?;
+            Ok((transaction, row))
+        };
+        let row = self.transaction(revoke).await?;
         self.keys.forget_all();
         row.try_into()
     }
@@ -135,9 +145,9 @@ impl Repository {
 }
 
 async fn insert(
-    db: &impl ConnectionTrait,
-    id: String,
-    key: NewApiKey,
+    transaction: &DatabaseTransaction,
+    id: &str,
+    key: &NewApiKey,
     secret: &Secret,
 ) -> Result<ApiKey> {
     let NewApiKey {
@@ -145,13 +155,13 @@ async fn insert(
         permissions,
         companies,
         expires_time,
-    } = key;
+    } = key.clone();
     let permissions = permissions
         .iter()
         .map(|permission| permission.name().to_owned())
         .collect();
     let row = api_key::Model {
-        id,
+        id: id.to_owned(),
         name,
         secret_sha256: secret.digest().0.to_vec(),
         permissions: Json(permissions),
@@ -165,7 +175,7 @@ async fn insert(
     };
     let active = row.clone().into_active_model().reset_all();
     api_key::Entity::insert(active)
-        .exec_without_returning(db)
+        .exec_without_returning(transaction)
         .await?;
     row.try_into()
 }

@@ -2,22 +2,34 @@
 
 use std::time::Duration;
 
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sea_orm::sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
+use sea_orm::sqlx::{Connection, Executor};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, sqlx,
+};
+use tokio::time::timeout;
+use url::Url;
 
+use super::replica::Replica;
+use super::running::{GivenUp, Outdated};
 use crate::config::DatabaseConfig;
 use crate::error::{Error, Result};
 
-/// How long a call may wait for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that was used within this time is not asked whether it still lives: that would be a round trip for every call.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// A connection to a server that is older is replaced before its next use, so that they move to where the server moved.
 const MAX_AGE: Duration = Duration::from_mins(30);
-/// How long SQLite waits for another process's write.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long SQLite waits for other processes that open the file, too.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it waits for another process's write at a time, which nothing can end.
+const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 250";
+/// How long a connection to PostgreSQL may take to end what it was in the middle of, before it is closed.
+const FREE_WITHIN: Duration = Duration::from_millis(250);
+/// How often PostgreSQL looks whether the client of a running statement is still there, in milliseconds.
+const CLIENT_CHECK_INTERVAL: &str = "250";
 
 pub fn is_sqlite(db: &DatabaseConnection) -> bool {
     db.get_database_backend() == DbBackend::Sqlite
@@ -31,16 +43,30 @@ pub struct Connections {
     pub reader: DatabaseConnection,
     /// One connection aside, so that health tells of the database and not of how busy the pool is.
     pub probe: DatabaseConnection,
+    /// A PostgreSQL server that follows this one.
+    pub replica: Option<Replica>,
 }
 
-pub async fn connect(config: &DatabaseConfig) -> Result<Connections> {
+/// Connects to everything but the replica, which may be away.
+pub async fn connect(
+    config: &DatabaseConfig,
+    given_up: &GivenUp,
+    outdated: &Outdated,
+) -> Result<Connections> {
     let url = config.url.as_str();
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        let pool = Database::connect(postgres_options(url, config.max_connections)).await?;
+    if is_postgres(url) {
+        let mut options = postgres_options(url, config, given_up);
+        let outdated = outdated.clone();
+        options.map_sqlx_postgres_before_acquire(move |_, connection| {
+            let is_fresh = connection.age < MAX_AGE && !outdated.holds_for(connection.age);
+            Box::pin(async move { Ok(is_fresh) })
+        });
+        let pool = Database::connect(options.clone()).await?;
         Ok(Connections {
             writer: pool.clone(),
             reader: pool,
-            probe: Database::connect(postgres_options(url, 1)).await?,
+            probe: Database::connect(aside(options)).await?,
+            replica: replica(config, given_up).await?,
         })
     } else if let Some(file) = url.strip_prefix("sqlite:") {
         if file.contains(":memory:") || file.contains("mode=memory") {
@@ -49,11 +75,19 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Connections> {
                 "must name a file: an in-memory SQLite database is one per connection",
             ));
         }
+        if config.read_url.is_some() {
+            return Err(Error::invalid(
+                "database-read-url",
+                "is for PostgreSQL: a SQLite file has no replica",
+            ));
+        }
+        let reader = sqlite_options(config, true);
         // The writer first: it makes the file.
         Ok(Connections {
-            writer: Database::connect(sqlite_options(url, 1, false)).await?,
-            reader: Database::connect(sqlite_options(url, config.max_connections, true)).await?,
-            probe: Database::connect(sqlite_options(url, 1, true)).await?,
+            writer: Database::connect(aside(sqlite_options(config, false))).await?,
+            reader: Database::connect(reader.clone()).await?,
+            probe: Database::connect(aside(reader)).await?,
+            replica: None,
         })
     } else {
         Err(Error::invalid(
@@ -63,11 +97,38 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Connections> {
     }
 }
 
-fn options(url: &str, max_connections: u32) -> ConnectOptions {
+async fn replica(config: &DatabaseConfig, given_up: &GivenUp) -> Result<Option<Replica>> {
+    let Some(url) = config.read_url.as_deref() else {
+        return Ok(None);
+    };
+    if !is_postgres(url) {
+        return Err(Error::invalid(
+            "database-read-url",
+            "must begin with postgres:",
+        ));
+    }
+    let mut options = postgres_options(url, config, given_up);
+    options.connect_lazy(true);
+    let db = Database::connect(options).await?;
+    let patience = config.acquire_timeout.0;
+    Ok(Some(Replica::new(db, patience, given_up.clone())))
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// The same with one connection.
+fn aside(mut options: ConnectOptions) -> ConnectOptions {
+    options.max_connections(1);
+    options
+}
+
+fn options(url: &str, config: &DatabaseConfig) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
-        .max_connections(max_connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .max_connections(config.max_connections)
+        .acquire_timeout(config.acquire_timeout.0)
         // Without either limit the pool has no task that looks for old connections. In sqlx 0.9.0 that task may spin for ever
         // when a connection comes back while it looks (transact-rs/sqlx#3645).
         .idle_timeout(None)
@@ -79,16 +140,75 @@ fn options(url: &str, max_connections: u32) -> ConnectOptions {
     options
 }
 
-fn postgres_options(url: &str, max_connections: u32) -> ConnectOptions {
-    let mut options = options(url, max_connections);
+fn postgres_options(url: &str, config: &DatabaseConfig, given_up: &GivenUp) -> ConnectOptions {
+    let mut options = options(url, config);
     options.map_sqlx_postgres_before_acquire(|_, connection| {
         Box::pin(async move { Ok(connection.age < MAX_AGE) })
+    });
+    let given_up = given_up.clone();
+    options.map_sqlx_postgres_pool_opts(move |pool: PgPoolOptions| {
+        let given_up = given_up.clone();
+        pool.after_release(move |connection, _| {
+            let is_suspicious = given_up.is_recent();
+            Box::pin(async move {
+                if is_suspicious {
+                    free(connection).await?;
+                }
+                Ok(true)
+            })
+        })
+    });
+    let timeout = config.statement_timeout.0.as_millis().to_string();
+    let own = own_startup_options(url);
+    options.map_sqlx_postgres_opts(move |postgres: PgConnectOptions| {
+        let postgres = match postgres.get_application_name() {
+            Some(_) => postgres,
+            None => postgres.application_name("leash"),
+        };
+        if own {
+            postgres
+        } else {
+            postgres.options([
+                ("client_connection_check_interval", CLIENT_CHECK_INTERVAL),
+                ("statement_timeout", &timeout),
+            ])
+        }
     });
     options
 }
 
-fn sqlite_options(url: &str, max_connections: u32, read_only: bool) -> ConnectOptions {
-    let mut options = options(url, max_connections);
+/// Whether the URL says itself what options a session starts with: they are left as they are, for poolers that take none of ours.
+fn own_startup_options(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| {
+        let mut names = url.query_pairs().map(|(name, _)| name);
+        names.any(|name| name == "options" || name.starts_with("options["))
+    })
+}
+
+/// Waits for the end of what a call that was given up has left behind, but not for long. After an error the pool closes the
+/// socket; PostgreSQL notices that its client is gone and ends the statement.
+///
+/// The pool's own look at a connection that comes back waits for ever. A cancel request would need a connection of its own, and
+/// could hit the next statement.
+async fn free(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    timeout(FREE_WITHIN, connection.ping())
+        .await
+        .unwrap_or_else(|_| {
+            Err(sqlx::Error::Io(std::io::Error::new(
+                std::io::ErrorKind::TimedOut,
+                "the call was given up and its statement still ran",
+            )))
+        })
+}
+
+fn sqlite_options(config: &DatabaseConfig, read_only: bool) -> ConnectOptions {
+    let mut options = options(&config.url, config);
+    options.map_sqlx_sqlite_pool_opts(|pool: SqlitePoolOptions| {
+        pool.after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(BUSY_TIMEOUT).await.map(drop) })
+        })
+        .after_release(|connection, _| Box::pin(is_outside_of_transactions(connection)))
+    });
     options.map_sqlx_sqlite_opts(move |sqlite: SqliteConnectOptions| {
         let sqlite = sqlite
             .create_if_missing(true)
@@ -96,7 +216,7 @@ fn sqlite_options(url: &str, max_connections: u32, read_only: bool) -> ConnectOp
             // An acknowledged write survives a power cut.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
+            .busy_timeout(OPEN_TIMEOUT);
         if read_only {
             sqlite.pragma("query_only", "ON")
         } else {
@@ -104,6 +224,16 @@ fn sqlite_options(url: &str, max_connections: u32, read_only: bool) -> ConnectOp
         }
     });
     options
+}
+
+/// Whether a connection may be used again. Where SQLite itself rolls back, as on a full disk, sqlx goes on counting the
+/// transaction that it began, and the next one would be a savepoint, without the write lock.
+async fn is_outside_of_transactions(
+    connection: &mut SqliteConnection,
+) -> Result<bool, sqlx::Error> {
+    // The roll-back is still on its way to the connection's thread; its answer to this comes after.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 pub async fn ping(db: &DatabaseConnection) -> Result<()> {

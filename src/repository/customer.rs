@@ -10,7 +10,7 @@ use sea_orm::{
 
 use super::entity::{Json, customer, customer_note, customer_tag_link};
 use super::rows::{Row, Sql, columns, some};
-use super::{ScopedRepository, begin, customer_note as notes, customer_tag as tags};
+use super::{ScopedRepository, customer_note as notes, customer_tag as tags};
 use crate::domain::customer::{Customer, CustomerFilter};
 use crate::domain::page::{Page, PageRequest, tie_break};
 use crate::domain::{Stamp, Timestamp};
@@ -26,24 +26,29 @@ static SELECT: LazyLock<String> = LazyLock::new(|| {
 impl ScopedRepository<'_> {
     /// The customer with this id, in any of the caller's companies.
     pub async fn get_customer(&self, id: &str) -> Result<Customer> {
-        let db = &self.repository.reader;
-        let mut sql = select_by_id(db.get_database_backend(), id);
-        sql.and_within("c.company_id", &self.scope.companies);
-        sql.push(" LIMIT 2");
-        let rows = db.query_all_raw(sql.statement()).await?;
-        let mut found = read_all(db, &rows).await?;
-        match (found.pop(), found.is_empty()) {
-            (Some(customer), true) => Ok(customer),
-            (Some(_), false) => Err(Error::ambiguous("customer", id)),
-            (None, _) => Err(Error::no_such_customer(id)),
-        }
+        self.read(|db| async move {
+            let mut sql = select_by_id(db.get_database_backend(), id);
+            sql.and_within("c.company_id", &self.scope.companies);
+            sql.push(" LIMIT 2");
+            let rows = db.query_all_raw(sql.statement()).await?;
+            let mut found = read_all(db, &rows).await?;
+            match (found.pop(), found.is_empty()) {
+                (Some(customer), true) => Ok(customer),
+                (Some(_), false) => Err(Error::ambiguous("customer", id)),
+                (None, _) => Err(Error::no_such_customer(id)),
+            }
+        })
+        .await
     }
 
     /// The company of the customer with this id: what else of a request is checked against depends on it.
     pub async fn company_of_customer(&self, id: &str) -> Result<String> {
-        self.company_of("customer", id)
-            .await?
-            .ok_or_else(|| Error::no_such_customer(id))
+        self.read(|db| async move {
+            self.company_of(db, "customer", id)
+                .await?
+                .ok_or_else(|| Error::no_such_customer(id))
+        })
+        .await
     }
 
     /// A page of a company's customers, newest first.
@@ -53,35 +58,26 @@ impl ScopedRepository<'_> {
         filter: &CustomerFilter,
         page: PageRequest,
     ) -> Result<Page<Customer>> {
-        let db = &self.repository.reader;
-        let text = format!("{} WHERE company_id = ", *SELECT);
-        let mut sql = Sql::new(db.get_database_backend(), text);
-        sql.bind(company_id);
-        let CustomerFilter {
-            phone,
-            last_updated_from,
-            last_updated_before,
-        } = filter;
-        if let Some(phone) = phone {
-            sql.and_equals("phone", phone.as_str());
-        }
-        sql.push_interval(
-            "last_updated_time",
-            *last_updated_from,
-            *last_updated_before,
-        );
-        sql.push_page(page);
-        let rows = db.query_all_raw(sql.statement()).await?;
-        let customers = read_all(db, &rows).await?;
-        Ok(page.cut(customers))
+        self.read(|db| async move {
+            let text = format!("{} WHERE company_id = ", *SELECT);
+            let mut sql = Sql::new(db.get_database_backend(), text);
+            sql.bind(company_id);
+            filter.push_to(&mut sql);
+            sql.push_page(page);
+            let rows = db.query_all_raw(sql.statement()).await?;
+            let customers = read_all(db, &rows).await?;
+            Ok(page.cut(customers))
+        })
+        .await
     }
 
     /// Writes a new customer with its notes and tags.
     pub async fn create_customer(&self, customer: &Customer) -> Result<()> {
-        let transaction = begin(&self.repository.writer).await?;
-        insert(&transaction, customer).await?;
-        transaction.commit().await?;
-        Ok(())
+        let insert = |transaction| async move {
+            insert(&transaction, customer).await?;
+            Ok((transaction, ()))
+        };
+        self.repository.transaction(insert).await
     }
 
     /// Turns a customer into what `change` makes of it; nobody else changes it meanwhile. Writes nothing when nothing changes.
@@ -91,27 +87,47 @@ impl ScopedRepository<'_> {
         &self,
         company_id: &str,
         id: &str,
-        change: impl FnOnce(&Customer) -> Result<Customer>,
+        change: impl Fn(&Customer) -> Result<Customer>,
     ) -> Result<Customer> {
-        let transaction = begin(&self.repository.writer).await?;
-        lock(&transaction, company_id, id).await?;
-        let mut sql = select_by_id(transaction.get_database_backend(), id);
-        sql.and_equals("c.company_id", company_id);
-        let rows = transaction.query_all_raw(sql.statement()).await?;
-        let before = read_all(&transaction, &rows).await?.pop();
-        let before = before.ok_or_else(|| Error::no_such_customer(id))?;
-        let after = change(&before)?;
-        if after != before {
-            let row = customer::Model::from(&after).into_active_model();
-            row.reset_all().update(&transaction).await?;
-            let added = after.notes.len().saturating_sub(before.notes.len());
-            notes::insert_all(&transaction, company_id, id, &after.notes[..added]).await?;
-            let present = before.tag_ids.len();
-            let added = after.tag_ids.get(present..).unwrap_or_default();
-            tags::insert_all(&transaction, company_id, id, added, present).await?;
+        let change = &change;
+        let update = |transaction: DatabaseTransaction| async move {
+            lock(&transaction, company_id, id).await?;
+            let mut sql = select_by_id(transaction.get_database_backend(), id);
+            sql.and_equals("c.company_id", company_id);
+            let rows = transaction.query_all_raw(sql.statement()).await?;
+            let before = read_all(&transaction, &rows).await?.pop();
+            let before = before.ok_or_else(|| Error::no_such_customer(id))?;
+            let after = change(&before)?;
+            if after != before {
+                let row = customer::Model::from(&after).into_active_model();
+                row.reset_all().update(&transaction).await?;
+                let added = after.notes.len().saturating_sub(before.notes.len());
+                notes::insert_all(&transaction, company_id, id, &after.notes[..added]).await?;
+                let present = before.tag_ids.len();
+                let added = after.tag_ids.get(present..).unwrap_or_default();
+                tags::insert_all(&transaction, company_id, id, added, present).await?;
+            }
+            Ok((transaction, after))
+        };
+        self.repository.transaction(update).await
+    }
+}
+
+impl CustomerFilter {
+    fn push_to(&self, sql: &mut Sql) {
+        let Self {
+            phone,
+            last_updated_from,
+            last_updated_before,
+        } = self;
+        if let Some(phone) = phone {
+            sql.and_equals("phone", phone.as_str());
         }
-        transaction.commit().await?;
-        Ok(after)
+        sql.push_interval(
+            "last_updated_time",
+            *last_updated_from,
+            *last_updated_before,
+        );
     }
 }
 

@@ -5,10 +5,10 @@ use sea_orm::{
     FromQueryResult, IntoActiveModel, QueryFilter, Set,
 };
 
+use super::ScopedRepository;
 use super::customer::{lock, touch};
 use super::entity::customer_note;
 use super::rows::{Sql, columns};
-use super::{ScopedRepository, begin};
 use crate::domain::Stamp;
 use crate::domain::customer_note::{CustomerNote, NoteInput, new_notes, room_for};
 use crate::domain::page::{Page, PageRequest, tie_break};
@@ -23,16 +23,18 @@ impl ScopedRepository<'_> {
         given: Vec<NoteInput>,
         stamp: &Stamp,
     ) -> Result<Vec<CustomerNote>> {
-        let transaction = begin(&self.repository.writer).await?;
-        let last = lock(&transaction, company_id, customer_id).await?;
-        let stamp = stamp.after(last + room_for(&given));
-        let notes = new_notes(given, &stamp);
-        if !notes.is_empty() {
-            insert_all(&transaction, company_id, customer_id, &notes).await?;
-            touch(&transaction, company_id, customer_id, &stamp).await?;
-        }
-        transaction.commit().await?;
-        Ok(notes)
+        let given = &given;
+        let append = |transaction| async move {
+            let last = lock(&transaction, company_id, customer_id).await?;
+            let stamp = stamp.after(last + room_for(given));
+            let notes = new_notes(given.clone(), &stamp);
+            if !notes.is_empty() {
+                insert_all(&transaction, company_id, customer_id, &notes).await?;
+                touch(&transaction, company_id, customer_id, &stamp).await?;
+            }
+            Ok((transaction, notes))
+        };
+        self.repository.transaction(append).await
     }
 
     /// A page of a customer's notes, newest first.
@@ -42,21 +44,23 @@ impl ScopedRepository<'_> {
         customer_id: &str,
         page: PageRequest,
     ) -> Result<Page<CustomerNote>> {
-        let db = &self.repository.reader;
-        let text = format!(
-            "SELECT {} FROM customer_note n WHERE company_id = ",
-            columns::<customer_note::Column>("n")
-        );
-        let mut sql = Sql::new(db.get_database_backend(), text);
-        sql.bind(company_id);
-        sql.and_equals("customer_id", customer_id);
-        sql.push_page(page);
-        let rows = db.query_all_raw(sql.statement()).await?;
-        let notes = rows
-            .iter()
-            .map(|row| Ok(customer_note::Model::from_query_result(row, "")?.into()))
-            .collect::<Result<_, DbErr>>()?;
-        Ok(page.cut(notes))
+        self.read(|db| async move {
+            let text = format!(
+                "SELECT {} FROM customer_note n WHERE company_id = ",
+                columns::<customer_note::Column>("n")
+            );
+            let mut sql = Sql::new(db.get_database_backend(), text);
+            sql.bind(company_id);
+            sql.and_equals("customer_id", customer_id);
+            sql.push_page(page);
+            let rows = db.query_all_raw(sql.statement()).await?;
+            let notes = rows
+                .iter()
+                .map(|row| Ok(customer_note::Model::from_query_result(row, "")?.into()))
+                .collect::<Result<_, DbErr>>()?;
+            Ok(page.cut(notes))
+        })
+        .await
     }
 
     /// Gives a note another text. Writes nothing when that is the text it has.
@@ -68,25 +72,27 @@ impl ScopedRepository<'_> {
         NoteInput { note: text }: NoteInput,
         stamp: &Stamp,
     ) -> Result<CustomerNote> {
-        let transaction = begin(&self.repository.writer).await?;
-        let last = lock(&transaction, company_id, customer_id).await?;
-        let mut note =
-            customer_note::Entity::find_by_id((company_id.to_owned(), note_id.to_owned()))
-                .filter(customer_note::Column::CustomerId.eq(customer_id))
-                .one(&transaction)
-                .await?
-                .ok_or_else(|| no_such_note(note_id))?;
-        if note.note != text {
-            let stamp = stamp.after(last);
-            let mut row = note.into_active_model();
-            row.note = Set(text);
-            row.last_updated_by = Set(stamp.actor.clone());
-            row.last_updated_time = Set(stamp.time);
-            note = row.update(&transaction).await?;
-            touch(&transaction, company_id, customer_id, &stamp).await?;
-        }
-        transaction.commit().await?;
-        Ok(note.into())
+        let text = &text;
+        let update = |transaction| async move {
+            let last = lock(&transaction, company_id, customer_id).await?;
+            let mut note =
+                customer_note::Entity::find_by_id((company_id.to_owned(), note_id.to_owned()))
+                    .filter(customer_note::Column::CustomerId.eq(customer_id))
+                    .one(&transaction)
+                    .await?
+                    .ok_or_else(|| no_such_note(note_id))?;
+            if note.note != *text {
+                let stamp = stamp.after(last);
+                let mut row = note.into_active_model();
+                row.note = Set(text.clone());
+                row.last_updated_by = Set(stamp.actor.clone());
+                row.last_updated_time = Set(stamp.time);
+                note = row.update(&transaction).await?;
+                touch(&transaction, company_id, customer_id, &stamp).await?;
+            }
+            Ok((transaction, note.into()))
+        };
+        self.repository.transaction(update).await
     }
 
     pub async fn delete_customer_note(
@@ -96,20 +102,21 @@ impl ScopedRepository<'_> {
         note_id: &str,
         stamp: &Stamp,
     ) -> Result<()> {
-        let transaction = begin(&self.repository.writer).await?;
-        let last = lock(&transaction, company_id, customer_id).await?;
-        let deleted = customer_note::Entity::delete_many()
-            .filter(customer_note::Column::CompanyId.eq(company_id))
-            .filter(customer_note::Column::Id.eq(note_id))
-            .filter(customer_note::Column::CustomerId.eq(customer_id))
-            .exec(&transaction)
-            .await?;
-        if deleted.rows_affected == 0 {
-            return Err(no_such_note(note_id));
-        }
-        touch(&transaction, company_id, customer_id, &stamp.after(last)).await?;
-        transaction.commit().await?;
-        Ok(())
+        let delete = |transaction| async move {
+            let last = lock(&transaction, company_id, customer_id).await?;
+            let deleted = customer_note::Entity::delete_many()
+                .filter(customer_note::Column::CompanyId.eq(company_id))
+                .filter(customer_note::Column::Id.eq(note_id))
+                .filter(customer_note::Column::CustomerId.eq(customer_id))
+                .exec(&transaction)
+                .await?;
+            if deleted.rows_affected == 0 {
+                return Err(no_such_note(note_id));
+            }
+            touch(&transaction, company_id, customer_id, &stamp.after(last)).await?;
+            Ok((transaction, ()))
+        };
+        self.repository.transaction(delete).await
     }
 }
 

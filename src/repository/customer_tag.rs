@@ -5,9 +5,9 @@ use sea_orm::{
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
 
+use super::ScopedRepository;
 use super::customer::{lock, touch};
 use super::entity::customer_tag_link;
-use super::{ScopedRepository, begin};
 use crate::domain::Stamp;
 use crate::error::Result;
 
@@ -19,25 +19,27 @@ impl ScopedRepository<'_> {
         company_id: &str,
         customer_id: &str,
         stamp: &Stamp,
-        choose: impl FnOnce(&[String]) -> Result<Vec<String>>,
+        choose: impl Fn(&[String]) -> Result<Vec<String>>,
     ) -> Result<Vec<String>> {
-        let transaction = begin(&self.repository.writer).await?;
-        let last = lock(&transaction, company_id, customer_id).await?;
-        let present = tags_of(&transaction, company_id, customer_id).await?;
-        let given = choose(&present)?;
-        let mut added = given.clone();
-        added.retain(|tag_id| !present.contains(tag_id));
-        if !added.is_empty() {
-            insert_all(&transaction, company_id, customer_id, &added, present.len()).await?;
-            touch(&transaction, company_id, customer_id, &stamp.after(last)).await?;
-        }
-        transaction.commit().await?;
-        Ok(given)
+        let choose = &choose;
+        let append = |transaction| async move {
+            let last = lock(&transaction, company_id, customer_id).await?;
+            let present = tags_of(&transaction, company_id, customer_id).await?;
+            let given = choose(&present)?;
+            let mut added = given.clone();
+            added.retain(|tag_id| !present.contains(tag_id));
+            if !added.is_empty() {
+                insert_all(&transaction, company_id, customer_id, &added, present.len()).await?;
+                touch(&transaction, company_id, customer_id, &stamp.after(last)).await?;
+            }
+            Ok((transaction, given))
+        };
+        self.repository.transaction(append).await
     }
 
     /// The ids of a customer's tags, in the order in which they were added.
     pub async fn customer_tags(&self, company_id: &str, customer_id: &str) -> Result<Vec<String>> {
-        tags_of(&self.repository.reader, company_id, customer_id).await
+        self.read(|db| tags_of(db, company_id, customer_id)).await
     }
 }
 

@@ -3,13 +3,13 @@
 use std::sync::LazyLock;
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
-    EntityTrait, IntoActiveModel, Iterable, QueryFilter, QueryResult,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, EntityTrait, IntoActiveModel, Iterable, QueryFilter, QueryResult,
 };
 
 use super::entity::{Json, lead, lead_promotion, pet};
 use super::rows::{Row, Sql, columns, some};
-use super::{ScopedRepository, begin, customer as customers, pet as pets};
+use super::{ScopedRepository, customer as customers, pet as pets};
 use crate::domain::Stamp;
 use crate::domain::customer::Customer;
 use crate::domain::lead::{Lead, LeadDetails, LeadFilter};
@@ -27,7 +27,10 @@ const JOIN_PETS: &str = " LEFT JOIN pet p ON p.company_id = l.company_id AND p.l
 impl ScopedRepository<'_> {
     /// The lead with this id, in any of the caller's companies.
     pub async fn get_lead(&self, id: &str) -> Result<Lead> {
-        let db = &self.repository.reader;
+        self.read(|db| self.find_lead(db, id)).await
+    }
+
+    async fn find_lead(&self, db: &DatabaseConnection, id: &str) -> Result<Lead> {
         let mut sql = select_by_id(db.get_database_backend(), id);
         sql.and_within("l.company_id", &self.scope.companies);
         sql.push(" ORDER BY l.company_id, p.position");
@@ -35,21 +38,21 @@ impl ScopedRepository<'_> {
         match (found.pop(), found.is_empty()) {
             (Some(lead), true) => Ok(lead),
             (Some(_), false) => Err(Error::ambiguous("lead", id)),
-            (None, _) => Err(self.why_no_lead(id).await?),
+            (None, _) => Err(self.why_no_lead(db, id).await?),
         }
     }
 
     /// The company of the lead with this id: what else of a request is checked against depends on it.
     pub async fn company_of_lead(&self, id: &str) -> Result<String> {
-        match self.company_of("lead", id).await? {
+        let db = &self.repository.reader;
+        match self.company_of(db, "lead", id).await? {
             Some(company_id) => Ok(company_id),
-            None => Err(self.why_no_lead(id).await?),
+            None => Err(self.why_no_lead(db, id).await?),
         }
     }
 
     /// Why there is no lead with this id: it became a customer, or it never was where the caller may look.
-    async fn why_no_lead(&self, id: &str) -> Result<Error> {
-        let db = &self.repository.reader;
+    async fn why_no_lead(&self, db: &DatabaseConnection, id: &str) -> Result<Error> {
         let text = "SELECT customer_id FROM lead_promotion WHERE lead_id = ";
         let mut sql = Sql::new(db.get_database_backend(), text);
         sql.bind(id);
@@ -67,14 +70,15 @@ impl ScopedRepository<'_> {
 
     /// Writes a new lead with its pets.
     pub async fn create_lead(&self, lead: &Lead) -> Result<()> {
-        let transaction = begin(&self.repository.writer).await?;
-        let row = lead::Model::from(lead).into_active_model().reset_all();
-        lead::Entity::insert(row)
-            .exec_without_returning(&transaction)
-            .await?;
-        pets::insert_all(&transaction, lead).await?;
-        transaction.commit().await?;
-        Ok(())
+        let insert = |transaction: DatabaseTransaction| async move {
+            let row = lead::Model::from(lead).into_active_model().reset_all();
+            lead::Entity::insert(row)
+                .exec_without_returning(&transaction)
+                .await?;
+            pets::insert_all(&transaction, lead).await?;
+            Ok((transaction, ()))
+        };
+        self.repository.transaction(insert).await
     }
 
     /// Turns a lead into what `change` makes of it; nobody else changes it meanwhile. Writes nothing when nothing changes.
@@ -82,18 +86,20 @@ impl ScopedRepository<'_> {
         &self,
         company_id: &str,
         id: &str,
-        change: impl FnOnce(&Lead) -> Result<Lead>,
+        change: impl Fn(&Lead) -> Result<Lead>,
     ) -> Result<Lead> {
-        let transaction = begin(&self.repository.writer).await?;
-        let before = lock(&transaction, company_id, id).await?;
-        let after = change(&before)?;
-        if after != before {
-            let row = lead::Model::from(&after).into_active_model().reset_all();
-            row.update(&transaction).await?;
-            pets::rewrite(&transaction, &before, &after).await?;
-        }
-        transaction.commit().await?;
-        Ok(after)
+        let change = &change;
+        let update = |transaction: DatabaseTransaction| async move {
+            let before = lock(&transaction, company_id, id).await?;
+            let after = change(&before)?;
+            if after != before {
+                let row = lead::Model::from(&after).into_active_model().reset_all();
+                row.update(&transaction).await?;
+                pets::rewrite(&transaction, &before, &after).await?;
+            }
+            Ok((transaction, after))
+        };
+        self.repository.transaction(update).await
     }
 
     /// A page of a company's leads, newest first.
@@ -103,20 +109,22 @@ impl ScopedRepository<'_> {
         filter: &LeadFilter,
         page: PageRequest,
     ) -> Result<Page<Lead>> {
-        let db = &self.repository.reader;
-        let text = format!(
-            "{} FROM (SELECT * FROM lead WHERE company_id = ",
-            *WITH_PETS
-        );
-        let mut sql = Sql::new(db.get_database_backend(), text);
-        sql.bind(company_id);
-        filter.push_to(&mut sql);
-        sql.push_page(page);
-        sql.push(") l");
-        sql.push(JOIN_PETS);
-        sql.push(" ORDER BY l.created_time DESC, l.tie_break DESC, p.position");
-        let leads = read_all(&db.query_all_raw(sql.statement()).await?)?;
-        Ok(page.cut(leads))
+        self.read(|db| async move {
+            let text = format!(
+                "{} FROM (SELECT * FROM lead WHERE company_id = ",
+                *WITH_PETS
+            );
+            let mut sql = Sql::new(db.get_database_backend(), text);
+            sql.bind(company_id);
+            filter.push_to(&mut sql);
+            sql.push_page(page);
+            sql.push(") l");
+            sql.push(JOIN_PETS);
+            sql.push(" ORDER BY l.created_time DESC, l.tie_break DESC, p.position");
+            let leads = read_all(&db.query_all_raw(sql.statement()).await?)?;
+            Ok(page.cut(leads))
+        })
+        .await
     }
 
     /// Makes a customer of a lead. Of any number of callers one succeeds; the others learn the customer's id.
@@ -126,36 +134,47 @@ impl ScopedRepository<'_> {
         id: &str,
         stamp: &Stamp,
     ) -> Result<Customer> {
-        let company_id = settings.company.id.as_str();
-        let transaction = begin(&self.repository.writer).await?;
-        let lead = lock(&transaction, company_id, id).await?;
-        let promotion = lead_promotion::Model {
-            company_id: lead.company_id.clone(),
-            lead_id: lead.id.clone(),
-            customer_id: String::new(),
-            promoted_by: stamp.actor.clone(),
-            promoted_time: stamp.time,
-            lead_created_by: lead.created_by.clone(),
-            lead_created_time: lead.created_time,
+        let promote = |transaction| async move {
+            let customer = promote(&transaction, settings, id, stamp).await?;
+            Ok((transaction, customer))
         };
-        // The pets move as they are, in their rows.
-        let (customer, _pets) = Customer::promoted(lead, settings, stamp);
-
-        customers::insert(&transaction, &customer).await?;
-        move_pets(&transaction, company_id, id, &customer.id).await?;
-        lead::Entity::delete_by_id((company_id.to_owned(), id.to_owned()))
-            .exec(&transaction)
-            .await?;
-        let row = lead_promotion::Model {
-            customer_id: customer.id.clone(),
-            ..promotion
-        };
-        lead_promotion::Entity::insert(row.into_active_model().reset_all())
-            .exec_without_returning(&transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(customer)
+        self.repository.transaction(promote).await
     }
+}
+
+async fn promote(
+    transaction: &DatabaseTransaction,
+    settings: &Settings,
+    id: &str,
+    stamp: &Stamp,
+) -> Result<Customer> {
+    let company_id = settings.company.id.as_str();
+    let lead = lock(transaction, company_id, id).await?;
+    let promotion = lead_promotion::Model {
+        company_id: lead.company_id.clone(),
+        lead_id: lead.id.clone(),
+        customer_id: String::new(),
+        promoted_by: stamp.actor.clone(),
+        promoted_time: stamp.time,
+        lead_created_by: lead.created_by.clone(),
+        lead_created_time: lead.created_time,
+    };
+    // The pets move as they are, in their rows.
+    let (customer, _pets) = Customer::promoted(lead, settings, stamp);
+
+    customers::insert(transaction, &customer).await?;
+    move_pets(transaction, company_id, id, &customer.id).await?;
+    lead::Entity::delete_by_id((company_id.to_owned(), id.to_owned()))
+        .exec(transaction)
+        .await?;
+    let row = lead_promotion::Model {
+        customer_id: customer.id.clone(),
+        ..promotion
+    };
+    lead_promotion::Entity::insert(row.into_active_model().reset_all())
+        .exec_without_returning(transaction)
+        .await?;
+    Ok(customer)
 }
 
 fn select_by_id(backend: DbBackend, id: &str) -> Sql {

@@ -1,6 +1,6 @@
 //! The SeaORM layer: the only place that knows SQL.
 //!
-//! A public method that writes is one transaction, and nothing inside it uses the pool.
+//! A public method that writes is one `Repository::transaction`, and nothing inside it uses the pool.
 
 mod api_key;
 mod cache;
@@ -13,21 +13,25 @@ mod error;
 mod lead;
 mod migration;
 mod pet;
+mod replica;
 mod rows;
+mod running;
 mod setting;
 mod statistics;
+mod transaction;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use moka::future::Cache;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use tokio::time::timeout;
 
 use self::cache::ShortMemory;
 use self::connection::Connections;
+use self::replica::Replica;
 use self::rows::Sql;
+use self::running::{GivenUp, Health, Outdated};
 use crate::config::DatabaseConfig;
 use crate::domain::api_key::{ApiKey, KeyDigest};
 use crate::domain::scope::Scope;
@@ -36,6 +40,7 @@ use crate::error::{Error, Result};
 use crate::telemetry::call;
 
 pub use migration::SchemaState;
+pub use running::{Call, Written};
 pub use setting::Applied;
 
 /// How many keys are known to have been live.
@@ -47,6 +52,12 @@ pub struct Repository {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
     probe: DatabaseConnection,
+    replica: Option<Replica>,
+    /// How long a call may wait for a connection, or for its turn to write.
+    acquire_timeout: Duration,
+    health: Health,
+    given_up: GivenUp,
+    outdated: Outdated,
     settings: ShortMemory<String, Arc<Settings>>,
     keys: ShortMemory<KeyDigest, Arc<ApiKey>>,
     /// The secrets of keys that were live when they were last looked up.
@@ -56,15 +67,22 @@ pub struct Repository {
 impl Repository {
     /// Connects, and makes the SQLite file if it is not there. Does not touch the schema.
     pub async fn connect(config: &DatabaseConfig) -> Result<Self> {
+        let (given_up, outdated) = (GivenUp::never(), Outdated::never());
         let Connections {
             writer,
             reader,
             probe,
-        } = connection::connect(config).await?;
+            replica,
+        } = connection::connect(config, &given_up, &outdated).await?;
         Ok(Self {
             writer,
             reader,
             probe,
+            replica,
+            acquire_timeout: config.acquire_timeout.0,
+            health: Health::up(),
+            given_up,
+            outdated,
             settings: ShortMemory::new("settings"),
             keys: ShortMemory::new("keys"),
             proven: Cache::new(PROVEN_MAX),
@@ -86,9 +104,12 @@ impl Repository {
         migration::up(&self.writer).await
     }
 
-    /// Asks the database a real question.
-    pub async fn ping(&self) -> Result<()> {
-        connection::ping(&self.probe).await
+    /// Whether the database answers a real question within this time.
+    pub async fn answers_within(&self, patience: Duration) -> bool {
+        let asked = self.given_up.unless_finished(connection::ping(&self.probe));
+        let is_up = matches!(timeout(patience, asked).await, Ok(Ok(())));
+        self.health.set(is_up);
+        is_up
     }
 
     /// Closes every connection, once those in use are back. On SQLite this folds the write-ahead log into the file.
@@ -98,6 +119,11 @@ impl Repository {
                 tracing::warn!(%error, "closing the database: {error}");
             }
         }
+        if let Some(replica) = &self.replica
+            && let Err(error) = replica.close().await
+        {
+            tracing::warn!(%error, "closing the replica: {error}");
+        }
     }
 
     /// What a caller may see and change. All methods on leads and customers are there.
@@ -105,6 +131,7 @@ impl Repository {
         ScopedRepository {
             repository: self,
             scope,
+            may_be_stale: false,
         }
     }
 }
@@ -114,12 +141,18 @@ impl Repository {
 pub struct ScopedRepository<'a> {
     repository: &'a Repository,
     scope: &'a Scope,
+    /// Whether the replica may answer.
+    may_be_stale: bool,
 }
 
 impl ScopedRepository<'_> {
     /// The company in which a row of `table` (a lead, a customer) has this id, among those of the caller.
-    async fn company_of(&self, table: &'static str, id: &str) -> Result<Option<String>> {
-        let db = &self.repository.reader;
+    async fn company_of(
+        &self,
+        db: &DatabaseConnection,
+        table: &'static str,
+        id: &str,
+    ) -> Result<Option<String>> {
         let text = format!("SELECT company_id FROM {table} WHERE id = ");
         let mut sql = Sql::new(db.get_database_backend(), text);
         sql.bind(id);
@@ -135,13 +168,4 @@ impl ScopedRepository<'_> {
             _ => Err(Error::ambiguous(table, id)),
         }
     }
-}
-
-/// Starts a transaction that writes. On SQLite it takes the write lock at once: one that took it later could find it gone.
-async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction> {
-    let options = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    };
-    Ok(db.begin_with_options(options).await?)
 }

@@ -9,6 +9,9 @@ mod contract;
 mod create;
 mod customers;
 mod customers_write;
+mod database_faults;
+mod database_tls;
+mod deadlines;
 mod errors;
 
 mod get;
@@ -20,6 +23,8 @@ mod migrate;
 mod openapi;
 mod promote;
 mod property;
+mod replica;
+mod retries;
 mod settings;
 mod telemetry;
 mod update;

@@ -178,22 +178,38 @@ pub const ERRORS: [ErrorResponse; 11] = [
     ErrorResponse {
         status: 503,
         name: "Unavailable",
-        description: "UNAVAILABLE: the database cannot be reached. Try again later.",
-        reasons: &[Reason::new(
-            "DATABASE_UNAVAILABLE",
-            14,
-            "the database cannot be reached; try again later",
-        )],
+        description: "UNAVAILABLE: the database cannot be reached, or is busy. Where `written` is `no` the same request may be sent again; where it is `unknown` a write may have happened.",
+        reasons: &[
+            Reason {
+                metadata: Some(("written", "no")),
+                ..Reason::new(
+                    "DATABASE_UNAVAILABLE",
+                    14,
+                    "the database cannot be reached; nothing was written, try again later",
+                )
+            },
+            Reason {
+                metadata: Some(("written", "no")),
+                ..Reason::new(
+                    "DATABASE_BUSY",
+                    14,
+                    "the database is busy; nothing was written, try again later",
+                )
+            },
+        ],
     },
     ErrorResponse {
         status: 504,
         name: "DeadlineExceeded",
-        description: "DEADLINE_EXCEEDED: it took longer than the service or the caller waits. A write may have happened.",
-        reasons: &[Reason::new(
-            "DEADLINE_EXCEEDED",
-            4,
-            "the call took longer than its timeout; what it was to write may be written or not",
-        )],
+        description: "DEADLINE_EXCEEDED: it took longer than the service or the caller waits. Where `written` is `no` nothing was written; where it is `unknown` a write may have happened.",
+        reasons: &[Reason {
+            metadata: Some(("written", "no")),
+            ..Reason::new(
+                "DEADLINE_EXCEEDED",
+                4,
+                "the call took longer than it may; nothing was written",
+            )
+        }],
     },
 ];
 

@@ -2,17 +2,22 @@
 
 mod m0001_initial;
 
+use std::time::Duration;
+
 use sea_orm::sea_query::{DynIden, IntoIden};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, IntoDatabaseExecutor, Statement};
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager, async_trait};
 
-use super::begin;
+use super::transaction::begin;
 use crate::error::Result;
 
 const TABLE: &str = "leash_migration";
 
 /// Names the advisory lock that migrations hold on PostgreSQL: "leash" in ASCII.
 const LOCK: i64 = 0x6c_65_61_73_68;
+
+/// How long a process waits for another one that migrates the same SQLite file.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a database's schema is to this release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,10 +89,12 @@ pub async fn state(db: impl IntoDatabaseExecutor<'_>) -> Result<SchemaState> {
 ///
 /// On SQLite the immediate transaction is the lock, on PostgreSQL an advisory one that ends with the transaction.
 pub async fn up(db: &sea_orm::DatabaseConnection) -> Result<Vec<String>> {
-    let transaction = begin(db).await?;
+    let transaction = begin(db, PATIENCE).await?;
     if transaction.get_database_backend() == DbBackend::Postgres {
-        let lock = format!("SELECT pg_advisory_xact_lock({LOCK})");
-        transaction.execute_unprepared(&lock).await?;
+        // A migration, and the wait for one, takes as long as it takes.
+        let statement =
+            format!("SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({LOCK})");
+        transaction.execute_unprepared(&statement).await?;
     }
     let SchemaState::Pending(pending) = state(&transaction).await? else {
         return Ok(Vec::new());

@@ -12,7 +12,7 @@ use sea_orm::{
 use super::entity::{
     Json, action_status, company, custom_field, customer_tag, life_cycle, referral_source,
 };
-use super::{Repository, ScopedRepository, begin};
+use super::{Repository, ScopedRepository};
 use crate::domain::Stamp;
 use crate::domain::custom_field::CustomField;
 use crate::domain::id::Kind;
@@ -81,9 +81,12 @@ impl Repository {
     /// Makes a company's settings what `file` says. What it leaves out is archived; applying it again changes nothing.
     pub async fn apply_settings(&self, file: &SettingFile, actor: &str) -> Result<Applied> {
         file.validate()?;
-        let transaction = begin(&self.writer).await?;
-        let applied = apply::apply(&transaction, file, &Stamp::now(actor)).await?;
-        transaction.commit().await?;
+        let stamp = &Stamp::now(actor);
+        let apply = |transaction| async move {
+            let applied = apply::apply(&transaction, file, stamp).await?;
+            Ok((transaction, applied))
+        };
+        let applied = self.transaction(apply).await?;
         self.settings.forget_all();
         Ok(applied)
     }

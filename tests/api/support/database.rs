@@ -93,6 +93,12 @@ impl TestDatabase {
         }
     }
 
+    /// Another database with what is in this one, to which nobody may be connected. PostgreSQL only.
+    pub async fn copy(&self) -> Self {
+        let name = postgres::database_name(&self.url);
+        Self::on_cluster(cluster().create_database_from(name).await)
+    }
+
     fn file(&self) -> std::path::PathBuf {
         let directory = self.directory.as_ref().expect("an SQLite database");
         directory.path().join("leash.db")

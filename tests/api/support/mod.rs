@@ -11,6 +11,7 @@ pub mod nul;
 pub mod postgres;
 pub mod raw;
 pub mod settings;
+pub mod side;
 pub mod status;
 
 use std::time::{Duration, Instant};

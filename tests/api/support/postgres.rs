@@ -28,25 +28,40 @@ const PREFIX: &str = "leash-postgres.";
 const KEEPER: &str = r#"
 trap '' HUP INT PIPE TERM
 bin=$1 directory=$2 settings=$3
+configure() { printf "%s\n" "$settings" >> data/postgresql.conf; }
 initdb() {
     "$bin/initdb" --pgdata=data --username=postgres --auth=trust --encoding=UTF8 --no-locale \
         --no-sync "$@"
 }
+# The server and all that it has started, itself first.
+processes() {
+    read -r server < data/postmaster.pid && echo "$server" &&
+        ps -A -o pid=,ppid= | awk -v server="$server" '$2 == server { print $1 }'
+}
+# Some may be gone before their signal comes.
+signal() { kill "-$1" $2 || kill -0 $2 || true; }
 obey() {
     case $1 in
         # Text sorts by language where the binaries know how, as on most servers in real life, so
         # that a column that lacks COLLATE "C" shows itself.
         init)
-            { initdb --locale-provider=icu --icu-locale=en-US || initdb; } &&
-                printf "%s\n" "$settings" >> data/postgresql.conf
+            { initdb --locale-provider=icu --icu-locale=en-US || initdb; } && configure
+            ;;
+        follow)
+            "$bin/pg_basebackup" --pgdata=data --host="$2" --username=postgres \
+                --write-recovery-conf --checkpoint=fast --no-sync && configure
             ;;
         start) "$bin/pg_ctl" --pgdata=data --log=data/log --wait start ;;
         stop) "$bin/pg_ctl" --pgdata=data --mode=fast --wait stop ;;
+        kill) signal KILL "$(processes)" && rm -f data/postmaster.pid ;;
+        freeze) signal STOP "$(processes)" ;;
+        thaw) signal CONT "$(processes)" ;;
     esac
 }
 while read -r word; do
-    if obey "$word" < /dev/null >&2; then echo ok; else echo failed; fi
+    if obey $word < /dev/null >&2; then echo ok; else echo failed; fi
 done
+obey thaw < /dev/null >&2
 "$bin/pg_ctl" --pgdata=data --mode=immediate stop < /dev/null >&2
 cd / && rm -rf "$directory"
 "#;
@@ -81,6 +96,7 @@ pub fn cluster() -> Option<&'static Cluster> {
 /// A PostgreSQL server with its own directory, gone when this is dropped or the process ends.
 pub struct Cluster {
     directory: PathBuf,
+    port: u16,
     keeper: Mutex<Keeper>,
 }
 
@@ -93,6 +109,36 @@ impl Cluster {
     /// A second cluster for a test that stops its server. Blocks until it takes connections.
     /// `None` where PostgreSQL is not installed.
     pub fn start_private() -> Option<Self> {
+        Self::start_with("")
+    }
+
+    /// The same, with more settings.
+    pub fn start_with(more_settings: &str) -> Option<Self> {
+        Self::start_on(5432, more_settings, &[])
+    }
+
+    /// The same, with the port that the settings say, and with files in its directory that only its server may read.
+    /// Settings name such a file by `../` and its name.
+    pub fn start_on(port: u16, more_settings: &str, files: &[(&str, &str)]) -> Option<Self> {
+        let mut cluster = Self::prepare(more_settings)?;
+        cluster.port = port;
+        for (name, content) in files {
+            cluster.write(name, content);
+        }
+        cluster.tell("init");
+        cluster.start();
+        Some(cluster)
+    }
+
+    /// A standby that streams from `self`.
+    pub fn start_standby(&self) -> Self {
+        let standby = Self::prepare("").expect("PostgreSQL is installed");
+        standby.tell(&format!("follow {}", self.directory.display()));
+        standby.start();
+        standby
+    }
+
+    fn prepare(more_settings: &str) -> Option<Self> {
         let binaries = find_binaries()?;
         sweep();
 
@@ -100,7 +146,7 @@ impl Cluster {
         let mut shell = as_server_user("sh")
             .args(["-c", KEEPER, "keeper"])
             .args([&binaries, &directory])
-            .arg(settings(&directory, &binaries))
+            .arg(settings(&directory, &binaries) + more_settings)
             .current_dir(&directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -109,13 +155,24 @@ impl Cluster {
             .expect("start the keeper");
         let answers = BufReader::new(shell.stdout.take().expect("a pipe from the keeper"));
 
-        let cluster = Self {
+        Some(Self {
             directory,
+            port: 5432,
             keeper: Mutex::new(Keeper { shell, answers }),
-        };
-        cluster.tell("init");
-        cluster.start();
-        Some(cluster)
+        })
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        let mut shell = as_server_user("sh")
+            .args(["-c", "umask 077 && cat > \"$1\"", "sh", name])
+            .current_dir(&self.directory)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("start a shell");
+        let mut input = shell.stdin.take().expect("a pipe");
+        input.write_all(content.as_bytes()).expect("write the file");
+        drop(input);
+        assert!(shell.wait().expect("the shell ends").success(), "{name}");
     }
 
     /// Starts the stopped server again, under the same address. Returns when it takes connections.
@@ -128,10 +185,30 @@ impl Cluster {
         self.tell("stop");
     }
 
+    /// Ends every process of the server at once, as when its machine goes down.
+    pub fn kill(&self) {
+        self.tell("kill");
+    }
+
+    /// Makes the server stand still with all its connections open, until `thaw`.
+    pub fn freeze(&self) {
+        self.tell("freeze");
+    }
+
+    pub fn thaw(&self) {
+        self.tell("thaw");
+    }
+
+    /// The socket on which the server listens.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.join(format!(".s.PGSQL.{}", self.port))
+    }
+
     /// The URL under which this cluster serves the database `name`.
     pub fn database_url(&self, name: &str) -> String {
         format!(
-            "postgres://postgres@localhost/{name}?host={}",
+            "postgres://postgres@localhost:{}/{name}?host={}",
+            self.port,
             self.directory.display()
         )
     }
@@ -160,10 +237,18 @@ impl Cluster {
 
     /// Drops the database of this URL, whoever is connected to it.
     pub async fn drop_database(&self, url: &str) {
-        let path = url.split('?').next().expect("a URL");
-        let name = path.rsplit('/').next().expect("a database in the URL");
+        let name = database_name(url);
         self.execute(&format!(r#"DROP DATABASE "{name}" WITH (FORCE)"#))
             .await;
+    }
+
+    /// Ends every connection of leash to a database.
+    pub async fn disconnect(&self, database: &str) {
+        self.execute(&format!(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
+             WHERE datname = '{database}' AND application_name = 'leash'"
+        ))
+        .await;
     }
 
     async fn execute(&self, statement: &str) {
@@ -209,6 +294,12 @@ impl Drop for Cluster {
         // Closes the pipe first, which ends the keeper.
         let _ = keeper.shell.wait();
     }
+}
+
+/// The database that a URL names.
+pub fn database_name(url: &str) -> &str {
+    let path = url.split('?').next().expect("a URL");
+    path.rsplit('/').next().expect("a database in the URL")
 }
 
 /// Everything that makes a server fast and unsafe, and room for all tests at once.
