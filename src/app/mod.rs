@@ -1,0 +1,170 @@
+//! Wiring: the repository, the services and the listener; from the first check of the schema to the last call's end.
+
+mod calls;
+mod connection;
+mod drain;
+mod listener;
+mod tls;
+mod traffic;
+
+use std::future::pending;
+use std::net::SocketAddr;
+
+use axum::Router;
+use tokio::time::sleep;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use tower::util::MapRequestLayer;
+
+use self::calls::Calls;
+use self::connection::Connections;
+use self::drain::Drain;
+use self::listener::Listener;
+use self::tls::Tls;
+use crate::config::{AppConfig, DatabaseConfig, LimitsConfig, ServerConfig};
+use crate::error::Error;
+use crate::grpc;
+use crate::http;
+use crate::repository::{Repository, SchemaState};
+
+pub use self::tls::TlsError;
+
+/// Why leash does not start, or stops.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the database cannot be used")]
+    Database(#[from] Error),
+    #[error(
+        "the database's schema is older than this release (to come: {}); run `leash migrate up` first, or `leash serve --migrate`",
+        .0.join(", ")
+    )]
+    SchemaIsOlder(Vec<String>),
+    #[error(
+        "the database's schema is newer than this release (unknown here: {}); start the release that made it, `leash migrate status` tells more",
+        .0.join(", ")
+    )]
+    SchemaIsNewer(Vec<String>),
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+    #[error("the HTTP rules of the contract cannot be served")]
+    Http(#[from] http::StartError),
+    #[error("TLS cannot be served")]
+    Tls(#[from] TlsError),
+}
+
+/// A server that is ready to run: connected, migrated and bound, so that calls already wait for it.
+pub struct App {
+    repository: Repository,
+    routes: Router,
+    health: HealthReporter,
+    listener: Listener,
+    tls: Option<Tls>,
+    address: SocketAddr,
+    calls: Calls,
+    server: ServerConfig,
+    limits: LimitsConfig,
+}
+
+impl App {
+    pub async fn bind(config: AppConfig) -> Result<Self, StartError> {
+        let tls = Tls::load(&config.tls)?;
+        let repository = open(&config.database, config.migrate).await?;
+        let listen = config.server.listen;
+        let cannot_listen = |source| StartError::Listen {
+            address: listen,
+            source,
+        };
+        let listener = Listener::bind(listen, config.server.max_connections)
+            .await
+            .map_err(cannot_listen)?;
+        let address = listener.local_addr().map_err(cannot_listen)?;
+        let (grpc, health) = grpc::routes(&repository, !config.server.no_reflection);
+        Ok(Self {
+            // It has to run as soon as the request is there.
+            routes: http::beside(grpc, &repository, &config.http)?
+                .layer(MapRequestLayer::new(grpc::deadline::note)),
+            repository,
+            health,
+            listener,
+            tls,
+            address,
+            calls: Calls::default(),
+            server: config.server,
+            limits: config.limits,
+        })
+    }
+
+    /// Where it listens; tells the port when a free one was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Serves until `shutdown`. Goes on with that for the drain delay, while health says NOT_SERVING, and then lets running
+    /// calls finish for at most the grace period.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
+        let drain = Drain::new();
+        let max_age = self.server.connection_max_age.0;
+        let connections = Connections {
+            routes: self.routes,
+            http: connection::http(&self.server, &self.limits),
+            tls: self.tls.as_ref().map(Tls::acceptor),
+            max_age: (!max_age.is_zero()).then_some(max_age),
+            max_age_grace: self.server.connection_max_age_grace.0,
+            calls: self.calls.clone(),
+            progress: drain.progress(),
+        };
+        let first = grpc::begin_health(&self.repository, &self.health).await;
+        let watch = grpc::watch_database(self.repository.clone(), self.health.clone(), first);
+        let watch = tokio::spawn(watch);
+        let address = self.address;
+        tracing::info!(%address, tls = self.tls.is_some(), "listening on {address}");
+
+        let follow = async {
+            match self.tls {
+                Some(tls) => tls.follow().await,
+                None => pending().await,
+            }
+        };
+        let (delay, grace) = (self.server.drain_delay, self.server.grace_period);
+        tokio::select! {
+            never = self.listener.serve(connections) => match never {},
+            never = follow => match never {},
+            () = async {
+                shutdown.await;
+                watch.abort();
+                grpc::set_health(&self.health, ServingStatus::NotServing).await;
+                drain.leave();
+                tracing::info!("stopping in {delay}, then draining for at most {grace}");
+                sleep(delay.0).await;
+            } => {}
+        }
+        drain.finish(grace.0, &self.calls).await;
+        self.repository.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Connects to a database with this release's schema. An older one is migrated if leash may do that, and refused otherwise.
+pub async fn open(database: &DatabaseConfig, migrate: bool) -> Result<Repository, StartError> {
+    let repository = Repository::connect(database).await?;
+    match repository.schema_state().await? {
+        SchemaState::Current => Ok(repository),
+        SchemaState::Newer(unknown) => Err(StartError::SchemaIsNewer(unknown)),
+        SchemaState::Pending(pending) if !migrate && !repository.is_embedded() => {
+            Err(StartError::SchemaIsOlder(pending))
+        }
+        SchemaState::Pending(_) => {
+            let applied = repository.migrate().await?;
+            tracing::info!(?applied, "migrated the schema: {}", applied.join(", "));
+            Ok(repository)
+        }
+    }
+}
