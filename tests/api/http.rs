@@ -2,7 +2,7 @@
 
 mod bodies;
 mod browsers;
-mod client;
+pub mod client;
 mod errors;
 mod fuzz;
 mod gzip;

@@ -13,6 +13,7 @@ mod get;
 mod health;
 mod http;
 mod list;
+mod listener;
 mod migrate;
 mod openapi;
 mod promote;
