@@ -19,6 +19,7 @@ mod health;
 mod http;
 mod limits;
 mod list;
+mod listener;
 mod migrate;
 mod openapi;
 mod promote;

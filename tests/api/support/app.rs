@@ -1,9 +1,9 @@
 //! The real server, on a port and a database of its own.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use leash::{
-    app::App,
+    app::{App, StartError},
     config::{AppConfig, DatabaseConfig, LimitsConfig, ServerConfig},
     domain::{
         api_key::NewApiKey,
@@ -18,7 +18,7 @@ use leash::{
     repository::Repository,
 };
 use sea_orm::DatabaseConnection;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::JoinHandle};
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -71,7 +71,8 @@ pub struct TestApp {
     channel: Channel,
     key: String,
     /// The server runs until this is dropped, which is before its database goes.
-    _shutdown: oneshot::Sender<()>,
+    shutdown: Option<oneshot::Sender<()>>,
+    running: JoinHandle<Result<(), StartError>>,
     database: TestDatabase,
 }
 
@@ -93,7 +94,7 @@ impl TestApp {
         let app = App::bind(config).await.expect("bind the server");
         let (address, repository) = (app.local_addr(), app.repository().clone());
         let (shutdown, stopped) = oneshot::channel::<()>();
-        tokio::spawn(app.run(async {
+        let running = tokio::spawn(app.run(async {
             let _ = stopped.await;
         }));
         let channel = Endpoint::from_shared(format!("http://{address}"))
@@ -104,9 +105,27 @@ impl TestApp {
             repository,
             channel,
             key,
-            _shutdown: shutdown,
+            shutdown: Some(shutdown),
+            running,
             database,
         }
+    }
+
+    /// Asks the server to stop.
+    pub fn stop(&mut self) {
+        self.shutdown = None;
+    }
+
+    /// Waits until the server has stopped, and for at most a minute.
+    pub async fn stopped(&mut self) {
+        let stopped = tokio::time::timeout(Duration::from_mins(1), &mut self.running).await;
+        let ended = stopped.expect("the server stops").expect("no panic");
+        ended.expect("it ends well");
+    }
+
+    /// A connection beside the server's.
+    pub async fn database(&self) -> DatabaseConnection {
+        self.database.connect().await
     }
 
     pub fn leads(&self) -> LeadClient {
@@ -123,6 +142,11 @@ impl TestApp {
 
     pub fn leads_with(&self, key: &str) -> LeadClient {
         LeadServiceClient::with_interceptor(self.channel(), Key::new(key))
+    }
+
+    /// Over another connection than usual.
+    pub fn leads_over(&self, channel: Channel) -> LeadClient {
+        LeadServiceClient::with_interceptor(channel, Key::new(&self.key))
     }
 
     pub fn customers_with(&self, key: &str) -> CustomerClient {

@@ -2,7 +2,8 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
-    process::{Child, Command, Stdio},
+    net::SocketAddr,
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -76,20 +77,52 @@ impl Running {
         }
     }
 
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits until the program has said `words`, and for at most a few seconds.
     pub fn wait_for(&mut self, words: &str) {
+        self.wait_for_times(words, 1);
+    }
+
+    /// Waits until the program has said `words` so many times, and for at most a few seconds.
+    pub fn wait_for_times(&mut self, words: &str, times: usize) {
         let limit = Instant::now() + Duration::from_secs(20);
-        while !self.said.contains(words) {
+        while self.said.matches(words).count() < times {
             let left = limit.saturating_duration_since(Instant::now());
             let line = self.lines.recv_timeout(left);
             let line =
                 line.unwrap_or_else(|_| panic!("{words:?} was never said, but: {}", self.said));
             self.said.push_str(&line);
             self.said.push('\n');
+        }
+    }
+
+    /// The address that it said it listens on.
+    pub fn address(&mut self) -> SocketAddr {
+        self.wait_for("listening on ");
+        let (_, rest) = self.said.split_once("listening on ").expect("the address");
+        let address = rest.split_whitespace().next().expect("the address");
+        address.parse().expect("an address")
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it `TERM`, or another of the signals that `kill` knows.
+    pub fn signal(&self, name: &str) {
+        let id = self.id().to_string();
+        let asked = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(asked.expect("run kill").success());
+    }
+
+    /// Waits until it has ended by itself, and for at most a minute.
+    pub fn wait(&mut self) -> ExitStatus {
+        let limit = Instant::now() + Duration::from_mins(1);
+        loop {
+            if let Some(status) = self.child.try_wait().expect("wait for leash") {
+                return status;
+            }
+            assert!(Instant::now() < limit, "leash goes on: {}", self.said);
+            thread::sleep(Duration::from_millis(20));
         }
     }
 }

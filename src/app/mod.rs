@@ -1,26 +1,34 @@
 //! Wiring: the repository, the services and the listener; from the first check of the schema to the last call's end.
 
-use std::future::Future;
-use std::net::SocketAddr;
-use std::time::Duration;
+mod calls;
+mod connection;
+mod drain;
+mod listener;
+mod tls;
+mod traffic;
 
-use tokio::sync::oneshot;
-use tonic::service::Routes;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use std::future::pending;
+use std::net::SocketAddr;
+
+use axum::Router;
+use tokio::time::sleep;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tower::util::MapRequestLayer;
 
-use crate::config::{AppConfig, DatabaseConfig, Problems};
+use self::calls::Calls;
+use self::connection::Connections;
+use self::drain::Drain;
+use self::listener::Listener;
+use self::tls::Tls;
+use crate::config::{AppConfig, DatabaseConfig, LimitsConfig, Problems, ServerConfig};
 use crate::error::Error;
 use crate::grpc;
 use crate::grpc::admission::Admission;
 use crate::http;
 use crate::repository::{Repository, SchemaState};
 
-/// How long running calls have to finish after the signal to stop.
-const GRACE: Duration = Duration::from_secs(10);
+pub use self::tls::TlsError;
 
 /// Why leash does not start, or stops.
 #[derive(Debug, thiserror::Error)]
@@ -50,44 +58,53 @@ pub enum StartError {
     },
     #[error("the HTTP rules of the contract cannot be served")]
     Http(#[from] http::StartError),
-    #[error("the listener failed")]
-    Serve(#[from] tonic::transport::Error),
+    #[error("TLS cannot be served")]
+    Tls(#[from] TlsError),
 }
 
 /// A server that is ready to run: connected, migrated and bound, so that calls already wait for it.
 pub struct App {
     repository: Repository,
-    routes: Routes,
+    routes: Router,
     health: HealthReporter,
-    incoming: TcpIncoming,
+    listener: Listener,
+    tls: Option<Tls>,
     address: SocketAddr,
-    request_timeout: Duration,
+    calls: Calls,
+    server: ServerConfig,
+    limits: LimitsConfig,
 }
 
 impl App {
     pub async fn bind(config: AppConfig) -> Result<Self, StartError> {
         config.check()?;
-        let listen = config.server.listen;
+        let tls = Tls::load(&config.tls)?;
         let repository = open(&config.database, config.migrate).await?;
+        let listen = config.server.listen;
         let cannot_listen = |source| StartError::Listen {
             address: listen,
             source,
         };
-        let incoming = TcpIncoming::bind(listen)
-            .map_err(cannot_listen)?
-            .with_nodelay(Some(true));
-        let address = incoming.local_addr().map_err(cannot_listen)?;
+        let listener = Listener::bind(listen, config.server.max_connections)
+            .await
+            .map_err(cannot_listen)?;
+        let address = listener.local_addr().map_err(cannot_listen)?;
         let admission = Admission::new(&config.limits);
         let reflection = !config.server.no_reflection;
         let (grpc, health) = grpc::routes(&repository, &admission, &config.limits, reflection);
-        let routes = http::beside(grpc, &repository, admission, &config)?.into();
         Ok(Self {
+            // It has to run as soon as the request is there.
+            routes: http::beside(grpc, &repository, admission, &config)?.layer(
+                MapRequestLayer::new(grpc::deadline::note(config.limits.request_timeout.0)),
+            ),
             repository,
-            routes,
             health,
-            incoming,
+            listener,
+            tls,
             address,
-            request_timeout: config.limits.request_timeout.0,
+            calls: Calls::default(),
+            server: config.server,
+            limits: config.limits,
         })
     }
 
@@ -100,47 +117,47 @@ impl App {
         &self.repository
     }
 
-    /// Serves until `shutdown`, then lets running calls finish for at most ten seconds.
-    pub async fn run(
-        self,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<(), StartError> {
-        let Self {
-            repository,
-            routes,
-            health,
-            incoming,
-            address,
-            request_timeout: longest,
-        } = self;
-        let first = grpc::begin_health(&repository, &health).await;
-        let watch = grpc::watch_database(repository.clone(), health.clone(), first);
+    /// Serves until `shutdown`. Goes on with that for the drain delay, while health says NOT_SERVING, and then lets running
+    /// calls finish for at most the grace period.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
+        let drain = Drain::new();
+        let max_age = self.server.connection_max_age.0;
+        let connections = Connections {
+            routes: self.routes,
+            http: connection::http(&self.server, &self.limits),
+            tls: self.tls.as_ref().map(Tls::acceptor),
+            max_age: (!max_age.is_zero()).then_some(max_age),
+            max_age_grace: self.server.connection_max_age_grace.0,
+            calls: self.calls.clone(),
+            progress: drain.progress(),
+        };
+        let first = grpc::begin_health(&self.repository, &self.health).await;
+        let watch = grpc::watch_database(self.repository.clone(), self.health.clone(), first);
         let watch = tokio::spawn(watch);
-        let (drained, draining) = oneshot::channel();
-        let stop = async move {
-            shutdown.await;
-            watch.abort();
-            grpc::set_health(&health, ServingStatus::NotServing).await;
-            tracing::info!("draining for at most {} s", GRACE.as_secs());
-            // The receiver is gone only when serving has failed, which ends the wait below as well.
-            drained.send(()).ok();
+        let address = self.address;
+        tracing::info!(%address, tls = self.tls.is_some(), "listening on {address}");
+
+        let follow = async {
+            match self.tls {
+                Some(tls) => tls.follow().await,
+                None => pending().await,
+            }
         };
-        tracing::info!(%address, "listening on {address}");
-        let serving = Server::builder()
-            .accept_http1(true)
-            .layer(MapRequestLayer::new(grpc::deadline::note(longest)))
-            .add_routes(routes)
-            .serve_with_incoming_shutdown(incoming, stop);
-        let grace_is_over = async {
-            draining.await.ok();
-            tokio::time::sleep(GRACE).await;
-        };
+        let (delay, grace) = (self.server.drain_delay, self.server.grace_period);
         tokio::select! {
-            served = serving => served?,
-            // An open health watch or a silent peer would hold the server for ever.
-            () = grace_is_over => tracing::warn!("some calls did not finish in time"),
+            never = self.listener.serve(connections) => match never {},
+            never = follow => match never {},
+            () = async {
+                shutdown.await;
+                watch.abort();
+                grpc::set_health(&self.health, ServingStatus::NotServing).await;
+                drain.leave();
+                tracing::info!("stopping in {delay}, then draining for at most {grace}");
+                sleep(delay.0).await;
+            } => {}
         }
-        repository.close().await;
+        drain.finish(grace.0, &self.calls).await;
+        self.repository.close().await;
         tracing::info!("stopped");
         Ok(())
     }

@@ -1,0 +1,86 @@
+//! The port, and how many connections it may have.
+
+use std::convert::Infallible;
+use std::io::{Error, ErrorKind, Result};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
+
+use super::connection::Connections;
+
+/// How long nothing is accepted when the system has run out of what a connection needs.
+const PAUSE: Duration = Duration::from_millis(500);
+
+pub struct Listener {
+    socket: TcpListener,
+    /// One for each connection that may still be opened.
+    places: Arc<Semaphore>,
+}
+
+impl Listener {
+    /// Connections beyond `max_connections` wait in the system's queue.
+    pub async fn bind(address: SocketAddr, max_connections: u32) -> Result<Self> {
+        let places = usize::try_from(max_connections).unwrap_or(usize::MAX);
+        Ok(Self {
+            socket: TcpListener::bind(address).await?,
+            places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+        })
+    }
+
+    pub fn local_addr(&self) -> Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Accepts connections until this is dropped, which leaves those that are open to themselves.
+    pub async fn serve(self, connections: Connections) -> Infallible {
+        let connections = Arc::new(connections);
+        loop {
+            let place = self.place().await;
+            let stream = self.accept().await;
+            let connections = Arc::clone(&connections);
+            tokio::spawn(async move {
+                connections.serve(stream).await;
+                // The last to go: when nobody holds the connections any more, all have ended.
+                drop(connections);
+                drop(place);
+            });
+        }
+    }
+
+    async fn place(&self) -> OwnedSemaphorePermit {
+        match Arc::clone(&self.places).acquire_owned().await {
+            Ok(place) => place,
+            // Nobody closes it.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    async fn accept(&self) -> TcpStream {
+        loop {
+            match self.socket.accept().await {
+                Ok((stream, _)) => {
+                    // Without it answers are a little slower at worst.
+                    stream.set_nodelay(true).ok();
+                    return stream;
+                }
+                Err(error) if is_of_the_peer(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, "cannot accept connections: {error}");
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a peer went while it waited, which says nothing of the next.
+fn is_of_the_peer(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
+    )
+}
