@@ -32,7 +32,7 @@ use crate::domain::scope::Scope;
 use crate::domain::setting::Settings;
 use crate::error::{Error, Result};
 
-pub use migration::SchemaState;
+pub use migration::{DistributeError, Distribution, SchemaState};
 pub use setting::Applied;
 
 /// The database, and what is remembered of it. Clones share both.
@@ -75,6 +75,11 @@ impl Repository {
     /// Brings the schema up to date and names the migrations that this took. Safe to call from many processes at once.
     pub async fn migrate(&self) -> Result<Vec<String>> {
         migration::up(&self.writer).await
+    }
+
+    /// Spreads the tables of a PostgreSQL with Citus over its machines, or only says how. May be called again at any time.
+    pub async fn distribute(&self, dry_run: bool) -> Result<Distribution, DistributeError> {
+        migration::distribute(&self.writer, dry_run).await
     }
 
     /// Asks the database a real question.

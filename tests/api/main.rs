@@ -8,6 +8,7 @@ mod contract;
 mod create;
 mod customers;
 mod customers_write;
+mod distribute;
 mod errors;
 mod get;
 mod health;

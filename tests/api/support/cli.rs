@@ -2,7 +2,8 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
-    process::{Child, Command, Stdio},
+    net::SocketAddr,
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -86,6 +87,42 @@ impl Running {
                 line.unwrap_or_else(|_| panic!("{words:?} was never said, but: {}", self.said));
             self.said.push_str(&line);
             self.said.push('\n');
+        }
+    }
+
+    /// The address that it said it listens on.
+    pub fn address(&mut self) -> SocketAddr {
+        self.wait_for("listening on ");
+        let (_, rest) = self.said.split_once("listening on ").expect("the address");
+        let address = rest.split_whitespace().next().expect("the address");
+        address.parse().expect("an address")
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as a power cut would: it gets no chance to do anything about it.
+    pub fn kill(mut self) {
+        self.child.kill().expect("kill leash");
+        self.child.wait().expect("wait for leash");
+    }
+
+    /// Asks it to stop, as a service manager does.
+    pub fn terminate(&self) {
+        let asked = Command::new("kill").arg(self.id().to_string()).status();
+        assert!(asked.expect("run kill").success());
+    }
+
+    /// Waits until it has ended by itself, and for at most a minute.
+    pub fn wait(&mut self) -> ExitStatus {
+        let limit = Instant::now() + Duration::from_mins(1);
+        loop {
+            if let Some(status) = self.child.try_wait().expect("wait for leash") {
+                return status;
+            }
+            assert!(Instant::now() < limit, "leash goes on: {}", self.said);
+            thread::sleep(Duration::from_millis(20));
         }
     }
 }

@@ -13,7 +13,9 @@ use leash::{
     },
     repository::Repository,
 };
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement, TryGetable,
+};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -114,12 +116,21 @@ impl TestDatabase {
 
     /// The number that a query answers with.
     pub async fn number(&self, query: &str) -> i64 {
+        self.value(query).await
+    }
+
+    /// The text that a query answers with.
+    pub async fn text(&self, query: &str) -> String {
+        self.value(query).await
+    }
+
+    async fn value<T: TryGetable>(&self, query: &str) -> T {
         let connection = self.connect().await;
         let statement = Statement::from_string(connection.get_database_backend(), query);
         let row = connection.query_one_raw(statement).await.expect(query);
-        let number = row.expect("a row").try_get_by_index(0).expect("a number");
+        let value = row.expect("a row").try_get_by_index(0).expect("a value");
         connection.close().await.expect("close the connection");
-        number
+        value
     }
 }
 
