@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
@@ -89,6 +90,12 @@ fn postgres_options(url: &str, max_connections: u32) -> ConnectOptions {
 
 fn sqlite_options(url: &str, max_connections: u32, read_only: bool) -> ConnectOptions {
     let mut options = options(url, max_connections);
+    // SQLite ends a transaction by itself when the disk is full, and the ROLLBACK that follows fails; sqlx then goes on to count a
+    // transaction that is not there, and every later one would be a savepoint within it, which nobody commits.
+    options.map_sqlx_sqlite_before_acquire(|connection, _| {
+        let is_usable = !connection.is_in_transaction();
+        Box::pin(async move { Ok(is_usable) })
+    });
     options.map_sqlx_sqlite_opts(move |sqlite: SqliteConnectOptions| {
         let sqlite = sqlite
             .create_if_missing(true)
