@@ -16,6 +16,7 @@ mod http;
 mod list;
 mod migrate;
 mod openapi;
+mod operations;
 mod process_faults;
 mod promote;
 mod property;

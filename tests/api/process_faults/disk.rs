@@ -11,11 +11,11 @@ use futures_util::future::join_all;
 use tempfile::TempDir;
 use tonic::Code;
 
-use super::{ANY_PORT, ORPHANS, Prepared, all_leads, assert_whole, client, numbered, serve};
 use crate::support::{
     Backend, TestDatabase,
     builders::{create, get},
     eventually,
+    program::{ANY_PORT, ORPHANS, Prepared, all_leads, assert_whole, client, numbered, serve},
 };
 
 /// A file system of a few megabytes, gone when this is dropped.

@@ -10,11 +10,11 @@ use futures_util::future::join_all;
 use leash::pb::customer::Lead;
 use tokio::sync::watch;
 
-use super::{ANY_PORT, ORPHANS, Prepared, all_leads, assert_whole, client, numbered, serve};
 use crate::support::{
     app::LeadClient,
     builders::{create, get},
     eventually, on_both_databases,
+    program::{ANY_PORT, ORPHANS, Prepared, all_leads, assert_whole, client, numbered, serve},
 };
 
 const CREATES: usize = 1_000;

@@ -9,15 +9,12 @@ use std::{
 use futures_util::future::join_all;
 use leash::pb::customer::Lead;
 
-use super::{
-    Prepared, all_leads, assert_whole, client, lasting_address, numbered,
-    retry::{Client, Method},
-    serve,
-};
+use super::retry::{Client, Method};
 use crate::support::{
     Backend,
     builders::{create, get, list},
     eventually,
+    program::{Prepared, all_leads, assert_whole, client, lasting_address, numbered, serve},
 };
 
 const CALLERS: usize = 12;

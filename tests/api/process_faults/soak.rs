@@ -26,7 +26,6 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use super::{ANY_PORT, ORPHANS, Prepared, client, numbered, serve};
 use crate::support::{
     Backend,
     app::LeadClient,
@@ -35,7 +34,9 @@ use crate::support::{
     eventually,
     json::POOL,
     methods::{Ids, METHODS, Method},
-    on_both_databases, raw,
+    on_both_databases,
+    program::{ANY_PORT, ORPHANS, Prepared, client, numbered, serve},
+    raw,
 };
 
 const CALLERS: usize = 6;

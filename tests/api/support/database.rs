@@ -100,6 +100,12 @@ impl TestDatabase {
         directory.path().join("leash.db")
     }
 
+    /// Gives an empty database the schema, the companies `cmp_001` and `cmp_002` and a key that may do everything in `cmp_001`,
+    /// which is returned.
+    pub async fn prepare(&self) -> String {
+        prepare(self.url.clone()).await
+    }
+
     /// A connection beside the server's.
     pub async fn connect(&self) -> DatabaseConnection {
         connect(&self.url).await
