@@ -84,7 +84,13 @@ impl Shell {
         let mut places = vec![leash.to_owned()];
         places.extend(postgres::find_binaries());
         places.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
-        let output = Command::new("bash")
+        let mut bash = Command::new("bash");
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("LEASH_") {
+                bash.env_remove(name);
+            }
+        }
+        let output = bash
             .args(["-euo", "pipefail", "-c", &commands(name)])
             .current_dir(&self.folder)
             .env("PATH", env::join_paths(places).expect("a path"))

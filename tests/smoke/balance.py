@@ -60,6 +60,8 @@ def main():
     parser.add_argument("--database-url", required=True)
     parser.add_argument("--config", required=True, type=Path)
     options = parser.parse_args()
+    for name in [name for name in os.environ if name.startswith("LEASH_")]:
+        del os.environ[name]
     os.environ["LEASH_DATABASE_URL"] = options.database_url
     os.environ["LEASH_LOG"] = "warn"
     key = prepare(options.leash)

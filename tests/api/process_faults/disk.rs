@@ -1,3 +1,5 @@
+//! The disk of the SQLite file is full.
+
 use std::{
     env,
     fs::{self, File},

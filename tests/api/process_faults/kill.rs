@@ -1,3 +1,5 @@
+//! `kill -9` while leads are created.
+
 use std::{
     sync::{
         Mutex,

@@ -1,3 +1,5 @@
+//! Several processes that migrate at once.
+
 use std::thread;
 
 use crate::support::{TestDatabase, cli::leash, on_both_databases};

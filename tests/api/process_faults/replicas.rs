@@ -1,3 +1,5 @@
+//! Two replicas of which one after the other restarts.
+
 use std::{
     sync::{
         Mutex,

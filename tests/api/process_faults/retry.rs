@@ -84,9 +84,10 @@ impl Client {
                 // A transparent retry: the server never saw it, so it counts for nothing.
                 unseen += 1;
             } else if attempt < ATTEMPTS && may_be_sent_again(method, &status) {
-                // Jitter by the turn, which is as good as random among many clients.
-                let jitter = 80 + self.turn.load(Ordering::Relaxed) as u32 % 40;
-                tokio::time::sleep(FIRST_BACKOFF * 2_u32.pow(attempt - 1) * jitter / 100).await;
+                // Jitter by the turn, which is as good as random among many callers.
+                let jitter = self.turn.load(Ordering::Relaxed) % 40;
+                let jitter = Duration::from_millis(jitter.try_into().unwrap_or_default());
+                tokio::time::sleep(FIRST_BACKOFF * 2_u32.pow(attempt - 1) + jitter).await;
                 attempt += 1;
             } else {
                 return Err(status);

@@ -130,7 +130,7 @@ impl Soak {
             .expect("an address")
             .connect_lazy();
         let json = Client::builder(TokioExecutor::new())
-            .http2_only(caller % 2 == 0)
+            .http2_only(caller.is_multiple_of(2))
             .build_http();
         for round in 0.. {
             let lead = lead(&mut leads, round).await;
