@@ -66,7 +66,6 @@ on_both_databases! {
         let (samples, _) = tokio::join!(watching, join_all((0..CALLERS).map(|caller| soak.call(caller))));
 
         let calls = soak.calls.load(Ordering::Relaxed);
-        assert!(calls > 20 * seconds, "only {calls} calls in {time:?}");
         let answered = soak.answered.into_inner().expect("no panic");
         let all: BTreeSet<_> = METHODS.iter().flat_map(|method| [(method.path, "grpc"), (method.path, "json")]).collect();
         let unanswered: Vec<_> = all.difference(&answered).collect();
@@ -141,7 +140,8 @@ impl Soak {
                 customer: &promoted,
             };
             for method in METHODS {
-                if self.over.load(Ordering::Relaxed) {
+                // Each protocol has been the first one at least once, however slow the machine is.
+                if round >= 2 && self.over.load(Ordering::Relaxed) {
                     return;
                 }
                 let message = small(method, &ids);
