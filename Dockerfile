@@ -20,7 +20,10 @@ VOLUME /data
 
 COPY --from=build /leash /usr/local/bin/leash
 USER 10001:10001
+# Beyond loopback leash serves with LEASH_TLS_CERT and LEASH_TLS_KEY, or in clear where LEASH_INSECURE=true says so.
 ENV LEASH_LISTEN=0.0.0.0:50051
-EXPOSE 50051
+# 9464 has the metrics where LEASH_METRICS_LISTEN=0.0.0.0:9464 asks for them.
+EXPOSE 50051 9464
+# No HEALTHCHECK: nothing here could ask but leash itself, and what runs containers asks from outside, over gRPC or at /healthz and /readyz.
 ENTRYPOINT ["leash"]
 CMD ["serve"]

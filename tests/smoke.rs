@@ -14,6 +14,10 @@ use std::{
 
 use tempfile::TempDir;
 
+#[expect(dead_code, reason = "the tests of the API use the rest of it")]
+#[path = "api/support/postgres.rs"]
+mod postgres;
+
 /// What the demo's key always is.
 const KEY: &str = "leash-demo-key";
 
@@ -116,6 +120,36 @@ fn the_page_works_in_a_browser() {
         .args([&demo.address, KEY])
         .arg(modules));
     demo.stop();
+}
+
+#[test]
+fn what_is_deployed_is_valid_and_of_one_mind() {
+    let python = is_there(tool("python3").args(["-c", "import envoy, kubernetes_validate, yaml"]));
+    let compose = is_there(tool("compose-spec").arg("-help"));
+    if !python || !compose || !is_there(tool("kustomize").arg("version")) {
+        return not_run("kustomize, compose-spec, or Python with tests/smoke/requirements.txt,");
+    }
+    run(tool("python3")
+        .arg(repository().join("tests/smoke/deploy.py"))
+        .args(["--leash", env!("CARGO_BIN_EXE_leash"), "--repository"])
+        .arg(repository()));
+}
+
+#[test]
+fn replicas_behind_envoy_restart_and_no_call_fails() {
+    let modules = "import envoy, grpc, grpc_reflection.v1alpha, requests, yaml";
+    if !is_there(tool("python3").args(["-c", modules])) {
+        return not_run("Python with tests/smoke/requirements.txt");
+    }
+    let Some(cluster) = postgres::cluster() else {
+        return;
+    };
+    run(tool("python3")
+        .arg(repository().join("tests/smoke/balance.py"))
+        .args(["--leash", env!("CARGO_BIN_EXE_leash"), "--database-url"])
+        .arg(cluster.database_url("postgres"))
+        .arg("--config")
+        .arg(repository().join("deploy/envoy.yaml")));
 }
 
 /// Where `.ci/tools` installs what it installs.

@@ -3,7 +3,7 @@ use clap::{Args, Subcommand};
 use super::Outcome;
 use crate::app::StartError;
 use crate::config::DatabaseConfig;
-use crate::repository::{Repository, SchemaState};
+use crate::repository::{Distribution, Repository, SchemaState};
 
 #[derive(Debug, Args)]
 pub struct Migrate {
@@ -17,6 +17,16 @@ enum Action {
     Up {
         #[command(flatten)]
         database: DatabaseConfig,
+    },
+    /// Spreads the tables over the machines of a PostgreSQL with the Citus extension: each company's rows in one place. Calls wait
+    /// meanwhile. Later runs of `leash migrate up` keep to it.
+    Distribute {
+        #[command(flatten)]
+        database: DatabaseConfig,
+
+        /// Prints the SQL that would run, and changes nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Says whether the schema is this release's. Changes nothing.
     Status {
@@ -41,6 +51,12 @@ impl Migrate {
                 }
                 println!("{}", describe(&state));
             }
+            Action::Distribute { database, dry_run } => {
+                let repository = Repository::connect(&database).await?;
+                let distribution = repository.distribute(dry_run).await;
+                repository.close().await;
+                println!("{}", report(&distribution?, dry_run));
+            }
             Action::Status { database } => {
                 let repository = Repository::connect(&database).await?;
                 println!("{}", describe(&repository.schema_state().await?));
@@ -48,6 +64,16 @@ impl Migrate {
             }
         }
         Ok(())
+    }
+}
+
+fn report(distribution: &Distribution, dry_run: bool) -> String {
+    match distribution {
+        Distribution::Already => "the schema is distributed already".to_owned(),
+        Distribution::Statements(statements) if dry_run => {
+            format!("BEGIN;\n{};\nCOMMIT;", statements.join(";\n"))
+        }
+        Distribution::Statements(_) => "the schema is distributed".to_owned(),
     }
 }
 

@@ -39,7 +39,7 @@ use crate::domain::setting::Settings;
 use crate::error::{Error, Result};
 use crate::telemetry::call;
 
-pub use migration::SchemaState;
+pub use migration::{DistributeError, Distribution, SchemaState};
 pub use running::{Call, Written};
 pub use setting::Applied;
 
@@ -102,6 +102,11 @@ impl Repository {
     /// Brings the schema up to date and names the migrations that this took. Safe to call from many processes at once.
     pub async fn migrate(&self) -> Result<Vec<String>> {
         migration::up(&self.writer).await
+    }
+
+    /// Spreads the tables of a PostgreSQL with Citus over its machines, or only says how. May be called again at any time.
+    pub async fn distribute(&self, dry_run: bool) -> Result<Distribution, DistributeError> {
+        migration::distribute(&self.writer, dry_run).await
     }
 
     /// Whether the database answers a real question within this time.

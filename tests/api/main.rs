@@ -12,8 +12,8 @@ mod customers_write;
 mod database_faults;
 mod database_tls;
 mod deadlines;
+mod distribute;
 mod errors;
-
 mod get;
 mod health;
 mod http;
@@ -22,6 +22,8 @@ mod list;
 mod listener;
 mod migrate;
 mod openapi;
+mod operations;
+mod process_faults;
 mod promote;
 mod property;
 mod replica;

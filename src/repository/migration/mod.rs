@@ -1,15 +1,39 @@
 //! The schema: how it comes to be, and whether a database has the one that this release needs.
+//!
+//! # Rules for migrations
+//!
+//! A migration runs on SQLite, on PostgreSQL, and on a PostgreSQL that is distributed with Citus (see [`distribute`]). So that
+//! it works on all three:
+//!
+//! - A table of a company's data has `company_id` first in its primary key, and `company_id` in every unique index and in every
+//!   foreign key on both sides. A table without `company_id` is shared: it is named in `distribute::SHARED`, and no foreign
+//!   key joins it to a table of a company's data.
+//! - A new table is made by [`create_table`], which gives it its place before its foreign keys. A bare `CREATE TABLE` with a
+//!   foreign key is refused by a distributed database.
+//! - `ALTER TABLE .. ADD COLUMN` has a constant default or none, and its foreign key is a statement of its own, on PostgreSQL.
+//!   `company_id` is never changed, neither its type nor its value.
+//! - `CREATE INDEX` is as usual, and not `CONCURRENTLY`: a migration is one transaction.
+//! - Data is changed by statements that name a company or go over a whole table; no triggers, no functions of our own.
+//! - A release works with the schema of the next one as long as it runs beside it: columns are added in one release and dropped in
+//!   a later one.
 
+mod distribute;
 mod m0001_initial;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 use sea_orm::sea_query::{DynIden, IntoIden};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, IntoDatabaseExecutor, Statement};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, IntoDatabaseExecutor, Statement,
+};
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager, async_trait};
 
 use super::transaction::begin;
 use crate::error::Result;
+
+pub use distribute::{DistributeError, Distribution, distribute};
 
 const TABLE: &str = "leash_migration";
 
@@ -90,18 +114,63 @@ pub async fn state(db: impl IntoDatabaseExecutor<'_>) -> Result<SchemaState> {
 /// On SQLite the immediate transaction is the lock, on PostgreSQL an advisory one that ends with the transaction.
 pub async fn up(db: &sea_orm::DatabaseConnection) -> Result<Vec<String>> {
     let transaction = begin(db, PATIENCE).await?;
+    lock(&transaction).await?;
+    let SchemaState::Pending(pending) = state(&transaction).await? else {
+        return Ok(Vec::new());
+    };
+    apply::<Migrator>(&transaction).await?;
+    transaction.commit().await?;
+    Ok(pending)
+}
+
+/// Waits until no other caller changes the schema, and keeps others out until the transaction ends.
+async fn lock(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         // A migration, and the wait for one, takes as long as it takes.
         let statement =
             format!("SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({LOCK})");
         transaction.execute_unprepared(&statement).await?;
     }
-    let SchemaState::Pending(pending) = state(&transaction).await? else {
-        return Ok(Vec::new());
-    };
-    Migrator::up(&transaction, None).await?;
-    transaction.commit().await?;
-    Ok(pending)
+    Ok(())
+}
+
+async fn apply<M: MigratorTrait>(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    distribute::prepare(transaction).await?;
+    M::up(transaction, None).await
+}
+
+/// A table that a migration after the first one makes.
+struct NewTable<'a> {
+    name: &'a str,
+    /// The columns and every constraint but the foreign keys, as in CREATE TABLE, with the words of [`run_sql`].
+    columns: &'a str,
+    /// As in CREATE TABLE: `CONSTRAINT visit_pet FOREIGN KEY (company_id, pet_id) REFERENCES pet (company_id, id)`.
+    foreign_keys: &'a [&'a str],
+}
+
+/// Makes a table; on a distributed database in its place.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "waits for the first migration that makes a table")
+)]
+async fn create_table(manager: &SchemaManager<'_>, table: &NewTable<'_>) -> Result<(), DbErr> {
+    let NewTable {
+        name,
+        columns,
+        foreign_keys,
+    } = table;
+    let db = manager.get_connection();
+    if !distribute::is_distributed(db).await? {
+        let parts = [&[*columns], *foreign_keys].concat().join(", ");
+        return run_sql(manager, &format!("CREATE TABLE {name} ({parts}){{strict}}")).await;
+    }
+    run_sql(manager, &format!("CREATE TABLE {name} ({columns})")).await?;
+    distribute::place(db, name).await?;
+    for foreign_key in *foreign_keys {
+        let sql = format!("ALTER TABLE {name} ADD {foreign_key}");
+        db.execute_unprepared(&sql).await?;
+    }
+    Ok(())
 }
 
 /// Runs SQL that is written once for both databases, with their types in place of the words in braces.

@@ -50,7 +50,7 @@ pub type SettingClient = SettingServiceClient<InterceptedService<Channel, Key>>;
 pub struct Key(MetadataValue<Ascii>);
 
 impl Key {
-    fn new(secret: &str) -> Self {
+    pub fn new(secret: &str) -> Self {
         Self(format!("Bearer {secret}").parse().expect("a header"))
     }
 }

@@ -107,6 +107,12 @@ impl Running {
         self.child.id()
     }
 
+    /// Ends it as a power cut would: it gets no chance to do anything about it.
+    pub fn kill(mut self) {
+        self.child.kill().expect("kill leash");
+        self.child.wait().expect("wait for leash");
+    }
+
     /// Sends it `TERM`, or another of the signals that `kill` knows.
     pub fn signal(&self, name: &str) {
         let id = self.id().to_string();

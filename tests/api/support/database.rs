@@ -13,7 +13,9 @@ use leash::{
     },
     repository::Repository,
 };
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement, TryGetable,
+};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -104,6 +106,12 @@ impl TestDatabase {
         directory.path().join("leash.db")
     }
 
+    /// Gives an empty database the schema, the companies `cmp_001` and `cmp_002` and a key that may do everything in `cmp_001`,
+    /// which is returned.
+    pub async fn prepare(&self) -> String {
+        prepare(self.url.clone()).await
+    }
+
     /// A connection beside the server's.
     pub async fn connect(&self) -> DatabaseConnection {
         connect(&self.url).await
@@ -120,12 +128,21 @@ impl TestDatabase {
 
     /// The number that a query answers with.
     pub async fn number(&self, query: &str) -> i64 {
+        self.value(query).await
+    }
+
+    /// The text that a query answers with.
+    pub async fn text(&self, query: &str) -> String {
+        self.value(query).await
+    }
+
+    async fn value<T: TryGetable>(&self, query: &str) -> T {
         let connection = self.connect().await;
         let statement = Statement::from_string(connection.get_database_backend(), query);
         let row = connection.query_one_raw(statement).await.expect(query);
-        let number = row.expect("a row").try_get_by_index(0).expect("a number");
+        let value = row.expect("a row").try_get_by_index(0).expect("a value");
         connection.close().await.expect("close the connection");
-        number
+        value
     }
 }
 

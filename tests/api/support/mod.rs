@@ -9,6 +9,7 @@ pub mod json;
 pub mod methods;
 pub mod nul;
 pub mod postgres;
+pub mod program;
 pub mod raw;
 pub mod settings;
 pub mod side;

@@ -330,7 +330,7 @@ fn settings(directory: &Path, binaries: &Path) -> String {
 
 /// The directory of `initdb`, `pg_ctl` and `postgres`: the one that `LEASH_TEST_PG_BIN` names, else
 /// that of the `initdb` in the path, else where `pg_config` says, else the newest that Debian has.
-fn find_binaries() -> Option<PathBuf> {
+pub fn find_binaries() -> Option<PathBuf> {
     let complete = |directory: &PathBuf| {
         ["initdb", "pg_ctl", "postgres"]
             .iter()
