@@ -73,7 +73,7 @@ impl Admission {
             return Ok(permit.into());
         }
         let Ok(_waits) = self.waiting.try_acquire() else {
-            return Err(self.refuse(Shed::QueueFull));
+            return Err(self.refuse(Shed::Overloaded));
         };
         let entering = Arc::clone(&self.running).acquire_owned();
         match timeout(self.queue_timeout, entering).await {
@@ -101,7 +101,7 @@ impl Admission {
         let permit = Arc::clone(&self.reflections).try_acquire_owned();
         permit
             .map(Place::from)
-            .map_err(|_| self.refuse(Shed::QueueFull))
+            .map_err(|_| self.refuse(Shed::Overloaded))
     }
 }
 

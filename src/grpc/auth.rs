@@ -143,7 +143,8 @@ async fn scope_of_headers(
         // Honest clients may stand behind the same proxy. Other keys cost the database nothing now.
         && !digest.is_ok_and(|digest| keys.repository.is_proven(digest))
     {
-        metrics::shed(Shed::AuthenticationRate);
+        metrics::authentication_failed(AuthenticationFailure::PeerLimited);
+        metrics::shed(Shed::Authentication);
         let limit = Limit::AuthenticationFailures;
         return Err(Error::Exhausted { limit, retry_after });
     }
@@ -156,7 +157,7 @@ async fn scope_of_headers(
         }
     };
     keys.rate.count(&key.id).map_err(|retry_after| {
-        metrics::shed(Shed::KeyRate);
+        metrics::shed(Shed::RateLimited);
         let limit = Limit::KeyRate;
         Error::Exhausted { limit, retry_after }
     })?;

@@ -25,7 +25,7 @@ pub async fn cross(request: Request, next: Next) -> Response {
     })
 }
 
-/// The panic hook has logged what happened and where; the request's id joins the two.
+/// The panic hook has logged where it happened; the request's id joins the two.
 pub fn panicked() -> Status {
     Status::from(crate::error::Error::internal("a handler panicked"))
 }

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::replica::Replica;
 use super::running::{GivenUp, Outdated};
+use super::statistics::timed;
 use crate::config::DatabaseConfig;
 use crate::error::{Error, Result};
 
@@ -148,7 +149,7 @@ fn postgres_options(url: &str, config: &DatabaseConfig, given_up: &GivenUp) -> C
     let given_up = given_up.clone();
     options.map_sqlx_postgres_pool_opts(move |pool: PgPoolOptions| {
         let given_up = given_up.clone();
-        pool.after_release(move |connection, _| {
+        timed(pool).after_release(move |connection, _| {
             let is_suspicious = given_up.is_recent();
             Box::pin(async move {
                 if is_suspicious {
@@ -204,10 +205,11 @@ async fn free(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 fn sqlite_options(config: &DatabaseConfig, read_only: bool) -> ConnectOptions {
     let mut options = options(&config.url, config);
     options.map_sqlx_sqlite_pool_opts(|pool: SqlitePoolOptions| {
-        pool.after_connect(|connection, _| {
-            Box::pin(async move { connection.execute(BUSY_TIMEOUT).await.map(drop) })
-        })
-        .after_release(|connection, _| Box::pin(is_outside_of_transactions(connection)))
+        timed(pool)
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(BUSY_TIMEOUT).await.map(drop) })
+            })
+            .after_release(|connection, _| Box::pin(is_outside_of_transactions(connection)))
     });
     options.map_sqlx_sqlite_opts(move |sqlite: SqliteConnectOptions| {
         let sqlite = sqlite

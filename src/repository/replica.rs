@@ -40,6 +40,10 @@ impl Replica {
         }
     }
 
+    pub fn pool(&self) -> &DatabaseConnection {
+        &self.db
+    }
+
     pub async fn close(&self) -> Result<(), DbErr> {
         self.db.close_by_ref().await
     }

@@ -1,6 +1,7 @@
 //! How the pools stand.
 
-use sea_orm::{DatabaseConnection, DbBackend};
+use sea_orm::sqlx::pool::PoolOptions;
+use sea_orm::{DatabaseConnection, DbBackend, sqlx};
 
 use super::Repository;
 use crate::telemetry::metrics::database_connections;
@@ -14,7 +15,15 @@ impl Repository {
         } else {
             observe("primary", &self.writer);
         }
+        if let Some(replica) = &self.replica {
+            observe("replica", replica.pool());
+        }
     }
+}
+
+/// Has a pool say how long each call waited for a connection, which `telemetry` hears if metrics are on.
+pub fn timed<D: sqlx::Database>(pool: PoolOptions<D>) -> PoolOptions<D> {
+    pool.acquire_time_level(log::LevelFilter::Trace)
 }
 
 fn observe(name: &'static str, pool: &DatabaseConnection) {

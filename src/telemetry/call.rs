@@ -125,7 +125,6 @@ impl Call {
         let span = info_span!(
             target: REQUEST,
             "request",
-            otel.name = Empty,
             otel.kind = "server",
             otel.status_code = Empty,
             rpc.system = "grpc",
@@ -244,7 +243,7 @@ impl Call {
         if self.span.is_disabled() {
             return;
         }
-        self.span.record("otel.name", method);
+        traces::rename(&self.span, method);
         if let Some((service, name)) = method.split_once('/').filter(|(s, _)| !s.is_empty()) {
             self.span.record("rpc.service", service);
             self.span.record("rpc.method", name);

@@ -11,13 +11,13 @@ use http::header::CONTENT_TYPE;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::metrics::{REQUEST_DURATION, REQUEST_DURATION_BUCKETS, begin};
+use super::metrics::{DURATION_BUCKETS, begin};
 
 /// What Prometheus calls its text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -57,10 +57,7 @@ impl Exporter {
         let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let recorder = PrometheusBuilder::new()
-            .set_buckets_for_metric(
-                Matcher::Full(REQUEST_DURATION.to_owned()),
-                &REQUEST_DURATION_BUCKETS,
-            )
+            .set_buckets(&DURATION_BUCKETS)
             .map_err(|error| ExporterError::Recorder(error.into()))?
             .build_recorder();
         let recorded = recorder.handle();

@@ -7,6 +7,8 @@ use metrics::{
     gauge, histogram,
 };
 
+use super::call::Protocol;
+
 pub const REQUESTS: &str = "leash_requests_total";
 pub const REQUEST_DURATION: &str = "leash_request_duration_seconds";
 pub const REQUESTS_IN_FLIGHT: &str = "leash_requests_in_flight";
@@ -14,11 +16,12 @@ pub const REQUESTS_SHED: &str = "leash_requests_shed_total";
 pub const AUTHENTICATION_FAILURES: &str = "leash_authentication_failures_total";
 pub const DATABASE_CONNECTIONS: &str = "leash_database_connections";
 pub const DATABASE_CONNECTIONS_MAX: &str = "leash_database_connections_max";
+pub const DATABASE_ACQUIRE: &str = "leash_database_acquire_seconds";
 pub const CACHE_REQUESTS: &str = "leash_cache_requests_total";
 pub const BUILD_INFO: &str = "leash_build_info";
 
-/// The upper bounds of [`REQUEST_DURATION`], in seconds.
-pub const REQUEST_DURATION_BUCKETS: [f64; 14] = [
+/// The upper bounds of what is timed, in seconds.
+pub const DURATION_BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
@@ -26,29 +29,29 @@ pub const REQUEST_DURATION_BUCKETS: [f64; 14] = [
 #[derive(Debug, Clone, Copy)]
 pub enum Shed {
     /// As many wait already as may.
-    QueueFull,
+    Overloaded,
     /// It has waited for as long as it may.
     QueueTimeout,
     /// Its key has made as many calls as it may.
-    KeyRate,
+    RateLimited,
     /// Its peer has sent as many wrong keys as it may.
-    AuthenticationRate,
+    Authentication,
 }
 
 impl Shed {
     pub const ALL: [Self; 4] = [
-        Self::QueueFull,
+        Self::Overloaded,
         Self::QueueTimeout,
-        Self::KeyRate,
-        Self::AuthenticationRate,
+        Self::RateLimited,
+        Self::Authentication,
     ];
 
     pub fn name(self) -> &'static str {
         match self {
-            Self::QueueFull => "queue_full",
+            Self::Overloaded => "overloaded",
             Self::QueueTimeout => "queue_timeout",
-            Self::KeyRate => "key_rate",
-            Self::AuthenticationRate => "authentication_rate",
+            Self::RateLimited => "rate_limited",
+            Self::Authentication => "authentication",
         }
     }
 }
@@ -58,21 +61,24 @@ impl Shed {
 pub enum AuthenticationFailure {
     /// It brought no key.
     Missing,
-    /// What it brought is not of the form of a key.
+    /// What it brought cannot be a key.
     Malformed,
-    /// No key has this secret.
+    /// Nobody has its key.
     Unknown,
     Expired,
     Revoked,
+    /// Its key was not looked at, because its peer had sent too many wrong ones.
+    PeerLimited,
 }
 
 impl AuthenticationFailure {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Missing,
         Self::Malformed,
         Self::Unknown,
         Self::Expired,
         Self::Revoked,
+        Self::PeerLimited,
     ];
 
     pub fn name(self) -> &'static str {
@@ -82,6 +88,7 @@ impl AuthenticationFailure {
             Self::Unknown => "unknown",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
+            Self::PeerLimited => "peer_limited",
         }
     }
 }
@@ -113,6 +120,10 @@ pub fn database_connections(pool: &'static str, in_use: u32, idle: u32, max: u32
     gauge!(DATABASE_CONNECTIONS, "pool" => pool, "state" => "in_use").set(in_use);
     gauge!(DATABASE_CONNECTIONS, "pool" => pool, "state" => "idle").set(idle);
     gauge!(DATABASE_CONNECTIONS_MAX, "pool" => pool).set(max);
+}
+
+pub(super) fn database_acquire() -> Histogram {
+    histogram!(DATABASE_ACQUIRE)
 }
 
 /// What a cache counts with.
@@ -165,6 +176,11 @@ pub(super) fn begin() {
         DATABASE_CONNECTIONS_MAX,
         "Connections to the database that may be open."
     );
+    describe_histogram!(
+        DATABASE_ACQUIRE,
+        Unit::Seconds,
+        "How long calls waited for a connection that they got."
+    );
     describe_counter!(
         CACHE_REQUESTS,
         "What was asked of the memory for keys and settings."
@@ -176,6 +192,9 @@ pub(super) fn begin() {
     }
     for reason in AuthenticationFailure::ALL {
         counter!(AUTHENTICATION_FAILURES, "reason" => reason.name()).absolute(0);
+    }
+    for protocol in Protocol::ALL {
+        requests_in_flight(protocol.name()).set(0);
     }
     let commit = option_env!("LEASH_COMMIT").unwrap_or("unknown");
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION"), "commit" => commit).set(1);

@@ -2,10 +2,12 @@
 //!
 //! Every layer may tell something, so that this is below all of them and knows none.
 
+mod acquires;
 pub mod call;
 mod exporter;
 mod method;
 pub mod metrics;
+mod panics;
 mod traces;
 
 use std::error::Error;
@@ -58,6 +60,8 @@ pub fn start(
     registry()
         .with(lines.with_filter(filter))
         .with(traces.layer())
+        .with(config.metrics_listen.map(|_| acquires::layer()))
         .try_init()?;
+    std::panic::set_hook(Box::new(panics::log));
     Ok(traces)
 }

@@ -133,6 +133,11 @@ fn ours(span: &Span) -> Option<TraceId> {
     (!span.is_disabled()).then(|| span.context().span().span_context().trace_id())
 }
 
+/// Gives a span its name, which is not known when it begins.
+pub fn rename(span: &Span, name: &str) {
+    span.context().span().update_name(name.to_owned());
+}
+
 /// The context of a span that is recorded (W3C Trace Context, section 3.2).
 pub fn traceparent(span: &Span) -> Option<String> {
     if span.is_disabled() {

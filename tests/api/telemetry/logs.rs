@@ -285,6 +285,21 @@ async fn a_call_that_nobody_waits_for_any_more_is_logged_as_cancelled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_browser_asks_beforehand_is_logged_too() {
+    let origin = ["--cors-allow-origin", "https://app.example.com"];
+    let server = Server::start(Backend::Sqlite, &origin).await;
+    let preflight = call("OPTIONS", "/v1/leads")
+        .header("origin", "https://app.example.com")
+        .header("access-control-request-method", "POST")
+        .header("x-request-id", "beforehand");
+    let answer = server.send(preflight).await;
+    assert_eq!(answer.header("x-request-id"), Some("beforehand"));
+    let line = server.request("beforehand").await;
+    assert_eq!(outcome(&line), ["unknown", "http", "OK", "INFO"]);
+    assert_eq!(line["http.verb"], "OPTIONS");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_is_logged_when_it_ends() {
     let server = Server::start(Backend::Sqlite, &[]).await;
     let mut request = tonic::Request::new(HealthCheckRequest::default());

@@ -1,6 +1,6 @@
 //! `--metrics-listen`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use leash::pb::customer::CreateLeadRequest;
 use serde_json::json;
@@ -208,6 +208,54 @@ async fn the_pools_of_both_databases_are_told() {
         }
         lock.rollback().await.expect("the lock is gone");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_that_calls_wait_for_a_connection_is_told() {
+    if !Backend::Postgres.is_available() {
+        return;
+    }
+    let one = ["--database-max-connections", "1"];
+    let server = Server::start(Backend::Postgres, &[&LISTEN[..], &one].concat()).await;
+    let waited = async || {
+        let samples = server.scrape().await;
+        samples.value("leash_database_acquire_seconds_sum")
+    };
+    assert!(
+        server
+            .scrape()
+            .await
+            .value("leash_database_acquire_seconds_count")
+            > 0.0
+    );
+    let before = waited().await;
+    let lock = server.block_writes().await;
+    let john = builders::create(builders::john());
+    let busy = server.call(CREATE_LEAD, &john, &[]);
+    let in_use = "leash_database_connections{pool=\"primary\",state=\"in_use\"}";
+    let follow = async {
+        eventually("the only connection is in use", LIMIT, async || {
+            server.scrape().await.value(in_use) == 1.0
+        })
+        .await;
+        let get = builders::get("lcus_1");
+        let waits = server.call(GET_LEAD, &get, &[]);
+        let unlock = async {
+            let in_flight = "leash_requests_in_flight{protocol=\"grpc\"}";
+            eventually("both are there", LIMIT, async || {
+                server.scrape().await.value(in_flight) == 2.0
+            })
+            .await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            lock.rollback().await.expect("the lock is gone");
+        };
+        let (answer, ()) = tokio::join!(waits, unlock);
+        assert_eq!(answer.expect_err("no lead").code(), Code::NotFound);
+    };
+    let (created, ()) = tokio::join!(busy, follow);
+    created.expect("a lead");
+    let waited = waited().await - before;
+    assert!(waited > 0.25, "about a second: {waited}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,6 +57,13 @@ impl Server {
         let mut command = command(&["serve", "--listen", "127.0.0.1:0"]);
         command
             .args(["--database-url", &database.url])
+            // Calls that are made to wait go on waiting, however slow the machine is.
+            .args([
+                "--request-timeout",
+                "2m",
+                "--database-acquire-timeout",
+                "2m",
+            ])
             .args(arguments)
             .env("LEASH_LOG_FORMAT", "json")
             .stdout(Stdio::null())

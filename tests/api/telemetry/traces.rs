@@ -276,7 +276,11 @@ async fn a_collector_that_is_not_there_costs_no_call_anything() {
     // One that refuses connections, and one that takes them and says nothing.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let silent_endpoint = format!("http://{}", silent.local_addr().expect("an address"));
-    for endpoint in ["http://127.0.0.1:1", &silent_endpoint] {
+    for endpoint in [
+        "http://127.0.0.1:1",
+        "https://127.0.0.1:1",
+        &silent_endpoint,
+    ] {
         let mut server = start(Backend::Sqlite, endpoint, &[]).await;
         let john = builders::create(builders::john());
         let started = Instant::now();
