@@ -144,8 +144,8 @@ mod tests {
         })
     }
 
-    fn retry_after(entered: Result<Place>) -> Duration {
-        match entered {
+    fn retry_after(entered: &Result<Place>) -> Duration {
+        match *entered {
             Err(Error::Exhausted {
                 limit: Limit::Load,
                 retry_after,
@@ -162,7 +162,7 @@ mod tests {
         for entering in &mut waiting {
             assert!(entering.now_or_never().is_none(), "it waits");
         }
-        retry_after(admission.enter().await);
+        retry_after(&admission.enter().await);
         let mut held = Some(held);
         for position in 0..3 {
             drop(held.take());
@@ -181,7 +181,7 @@ mod tests {
         let held = admission.enter().await.expect("a place");
         let mut first = Box::pin(admission.enter());
         assert!((&mut first).now_or_never().is_none(), "it waits");
-        retry_after(admission.enter().await);
+        retry_after(&admission.enter().await);
         drop(first);
         let mut second = Box::pin(admission.enter());
         assert!((&mut second).now_or_never().is_none(), "it waits");
@@ -195,7 +195,7 @@ mod tests {
         let started = Instant::now();
         let mut delays = Vec::new();
         for _ in 0..50 {
-            delays.push(retry_after(admission.enter().await));
+            delays.push(retry_after(&admission.enter().await));
         }
         let range = Duration::from_secs(30)..=Duration::from_secs(90);
         assert!(

@@ -9,7 +9,7 @@ mod create;
 mod customers;
 mod customers_write;
 mod errors;
-
+mod fuzz;
 mod get;
 mod health;
 mod http;
