@@ -140,8 +140,8 @@ mod tests {
         })
     }
 
-    fn retry_after(entered: Result<Place>) -> Duration {
-        match entered {
+    fn retry_after(entered: &Result<Place>) -> Duration {
+        match *entered {
             Err(Error::Exhausted {
                 limit: Limit::Load,
                 retry_after,
@@ -158,7 +158,7 @@ mod tests {
         for entering in &mut waiting {
             assert!(entering.now_or_never().is_none(), "it waits");
         }
-        retry_after(admission.enter().await);
+        retry_after(&admission.enter().await);
         let mut held = Some(held);
         for position in 0..3 {
             drop(held.take());
@@ -177,7 +177,7 @@ mod tests {
         let held = admission.enter().await.expect("a place");
         let mut first = Box::pin(admission.enter());
         assert!((&mut first).now_or_never().is_none(), "it waits");
-        retry_after(admission.enter().await);
+        retry_after(&admission.enter().await);
         drop(first);
         let mut second = Box::pin(admission.enter());
         assert!((&mut second).now_or_never().is_none(), "it waits");
@@ -191,7 +191,7 @@ mod tests {
         let started = Instant::now();
         let mut delays = Vec::new();
         for _ in 0..50 {
-            delays.push(retry_after(admission.enter().await));
+            delays.push(retry_after(&admission.enter().await));
         }
         let range = Duration::from_secs(30)..=Duration::from_secs(90);
         assert!(

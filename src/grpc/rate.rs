@@ -47,7 +47,8 @@ impl KeyRate {
         let Some(limiter) = &self.limiter else {
             return Ok(());
         };
-        if self.calls.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == 0 {
+        let calls = self.calls.fetch_add(1, Ordering::Relaxed);
+        if calls.is_multiple_of(FORGET_EVERY) {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -186,14 +187,15 @@ mod tests {
     async fn no_more_peers_are_remembered_than_there_is_room_for() {
         let failures = Failures::new(1);
         let now = Instant::now();
-        for number in 0..u32::try_from(PEERS_MAX).expect("a number") + 20_000 {
+        let last = u32::try_from(PEERS_MAX).expect("a number") + 20_000;
+        for number in 0..=last {
             failures
                 .count(Peer(Some(IpAddr::V4(number.into()))), now)
                 .await;
         }
         failures.peers.run_pending_tasks().await;
         assert!(failures.peers.entry_count() <= PEERS_MAX);
-        let last = Peer(Some(IpAddr::V4((PEERS_MAX as u32 + 19_999).into())));
+        let last = Peer(Some(IpAddr::V4(last.into())));
         assert!(failures.wait(last, now).await.is_some());
     }
 

@@ -19,6 +19,7 @@ pub const MESSAGE_TOO_LARGE: &str = "MESSAGE_TOO_LARGE";
 /// How much a status may say. Statuses travel as headers, which clients accept up to 8 KiB; base64 takes a third of that.
 const MESSAGE_MAX: usize = 1_000;
 const VIOLATIONS_MAX: usize = 4_500;
+const DESCRIPTION_MAX: usize = 500;
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
@@ -132,19 +133,30 @@ fn message(error: &Error) -> String {
     message
 }
 
+/// The beginning of a text that may repeat what a caller sent, which may be of any size.
+fn shortened(text: &str) -> String {
+    let mut short = text[..text.floor_char_boundary(DESCRIPTION_MAX)].to_owned();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
 /// Every violation; where they would not fit into a header, as many as do and a last one that counts the rest.
 fn field_violations(violations: &Violations) -> Vec<FieldViolation> {
     let mut room = VIOLATIONS_MAX;
     let mut listed = Vec::new();
     for violation in violations.iter() {
-        let size = violation.path.len() + violation.description.len() + 8;
+        let field = shortened(&violation.path);
+        let description = shortened(&violation.description);
+        let size = field.len() + description.len() + 8;
         let Some(left) = room.checked_sub(size) else {
             break;
         };
         room = left;
         listed.push(FieldViolation {
-            field: violation.path.clone(),
-            description: violation.description.clone(),
+            field,
+            description,
             ..FieldViolation::default()
         });
     }

@@ -14,6 +14,7 @@ mod database_tls;
 mod deadlines;
 mod distribute;
 mod errors;
+mod fuzz;
 mod get;
 mod health;
 mod http;

@@ -1,29 +1,15 @@
 //! Whatever is sent, the answer is JSON and never our own fault.
 
-use proptest::{
-    prelude::*,
-    strategy::ValueTree,
-    test_runner::{Config, TestRunner},
-};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::client::{Answer, call, create_lead, post};
-use crate::support::{TestApp, on_both_databases};
+use crate::{
+    fuzz::some,
+    support::{TestApp, on_both_databases},
+};
 
 const CASES: usize = 150;
-
-/// Values of a strategy, the same in every run.
-fn some<S: Strategy>(strategy: &S) -> Vec<S::Value> {
-    let mut runner = TestRunner::new_with_rng(
-        Config::default(),
-        proptest::test_runner::TestRng::deterministic_rng(
-            proptest::test_runner::RngAlgorithm::ChaCha,
-        ),
-    );
-    (0..CASES)
-        .map(|_| strategy.new_tree(&mut runner).expect("a value").current())
-        .collect()
-}
 
 fn any_json() -> impl Strategy<Value = Value> {
     let key = prop::sample::select(vec![
@@ -104,7 +90,7 @@ fn assert_sound(answer: &Answer, sent: &str) {
 on_both_databases! {
     async fn no_body_is_our_fault(app: TestApp) {
         let id = create_lead(&app).await;
-        for body in some(&any_json()) {
+        for body in some(CASES, &any_json()) {
             for (method, path) in [("POST", "/v1/leads"), ("POST", "/v1/leads:list")] {
                 assert_sound(&call(method, path).json(&body).send(&app).await, &body.to_string());
             }
@@ -115,7 +101,7 @@ on_both_databases! {
     }
 
     async fn no_bytes_are_our_fault(app: TestApp) {
-        for body in some(&prop::collection::vec(any::<u8>(), 0..200)) {
+        for body in some(CASES, &prop::collection::vec(any::<u8>(), 0..200)) {
             assert_sound(&post("/v1/leads").body(body.clone()).send(&app).await, &format!("{body:?}"));
         }
     }
@@ -123,7 +109,7 @@ on_both_databases! {
     async fn no_path_is_our_fault(app: TestApp) {
         let paths = "(/(v1|leads|leads:list|customers|notes|%[0-9a-f]{2}|[!-~&&[^#?\"<>\\\\^`{|}]]{0,6})){1,5}(\\?[!-~&&[^#\"<>]]{0,20})?";
         let methods = prop::sample::select(vec!["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]);
-        for (method, path) in some(&(methods, paths)) {
+        for (method, path) in some(CASES, &(methods, paths)) {
             assert_sound(&call(method, &path).send(&app).await, &format!("{method} {path}"));
         }
     }
