@@ -45,6 +45,8 @@ use crate::grpc::{X_REQUEST_ID, as_request, panicked, request_id, request_id_of}
 use crate::pb;
 use crate::repository::Repository;
 
+pub use self::pages::Leaving;
+
 const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Shorter answers fit into a packet or two as they are.
