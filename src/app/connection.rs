@@ -25,6 +25,7 @@ use super::drain::{Phase, Progress};
 use super::tls::Acceptor;
 use super::traffic::{Noted, Traffic};
 use crate::config::{LimitsConfig, ServerConfig};
+use crate::http::Leaving;
 
 /// How long a peer has for the TLS handshake, and then for its first request (HTTP/1) or its preface (HTTP/2).
 const OPENING: Duration = Duration::from_secs(10);
@@ -136,6 +137,9 @@ impl Connections {
         traffic.asked();
         let call = Call::begin(request.uri().path(), [&self.calls, &traffic.calls]);
         request.extensions_mut().insert(peer.clone());
+        if self.progress.has_reached(Phase::Leaving) {
+            request.extensions_mut().insert(Leaving);
+        }
         let is_http1 = request.version() < Version::HTTP_2;
         let routes = self.routes.clone();
         let progress = self.progress.clone();
@@ -170,9 +174,13 @@ async fn outlived(max_age: Option<Duration>) {
     let Some(age) = max_age else {
         return std::future::pending().await;
     };
-    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
-    let tenths = (age / 5).mul_f64(f64::from(random) / f64::from(u32::MAX));
-    sleep((age - age / 10).saturating_add(tenths)).await;
+    sleep(jittered(age, getrandom::u32().unwrap_or(u32::MAX / 2))).await;
+}
+
+/// `age` less a tenth for the smallest random number, and more by a tenth for the largest.
+fn jittered(age: Duration, random: u32) -> Duration {
+    let fifth = (age / 5).mul_f64(f64::from(random) / f64::from(u32::MAX));
+    (age - age / 10).saturating_add(fifth)
 }
 
 /// Ends when nothing has run and nothing was written for long enough. Open streams of health and reflection end that way, and
@@ -184,5 +192,19 @@ async fn quiet(traffic: &Traffic) {
             return;
         }
         sleep(rest).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_varies_by_a_tenth() {
+        let age = Duration::from_secs(1_000);
+        for (random, expected) in [(0, 900), (u32::MAX / 2, 999), (u32::MAX, 1_100)] {
+            assert_eq!(jittered(age, random).as_secs(), expected);
+        }
+        assert!(jittered(Duration::MAX, u32::MAX) >= Duration::MAX / 10 * 9);
     }
 }

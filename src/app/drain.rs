@@ -50,7 +50,7 @@ impl Drain {
         if left > 0 {
             tracing::warn!(
                 calls = left,
-                "cut off {left} calls that did not finish in time"
+                "cutting off what did not finish in time, calls: {left}"
             );
         }
         self.0.send_replace(Phase::Over);

@@ -9,9 +9,10 @@ mod traffic;
 
 use std::future::pending;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tower::util::MapRequestLayer;
@@ -29,6 +30,10 @@ use crate::http;
 use crate::repository::{Repository, SchemaState};
 
 pub use self::tls::TlsError;
+
+/// How long the database's connections have to close. One waits for its statement, which may wait for ever; closing well matters
+/// to nobody then: what is committed is safe, and the rest is not.
+const CLOSING: Duration = Duration::from_secs(3);
 
 /// Why leash does not start, or stops.
 #[derive(Debug, thiserror::Error)]
@@ -150,6 +155,8 @@ impl App {
             () = async {
                 shutdown.await;
                 watch.abort();
+                // Until it is gone it may still say that all is well.
+                watch.await.ok();
                 grpc::set_health(&self.health, ServingStatus::NotServing).await;
                 drain.leave();
                 tracing::info!("stopping in {delay}, then draining for at most {grace}");
@@ -157,7 +164,9 @@ impl App {
             } => {}
         }
         drain.finish(grace.0, &self.calls).await;
-        self.repository.close().await;
+        if timeout(CLOSING, self.repository.close()).await.is_err() {
+            tracing::warn!("the database still works on what was cut off");
+        }
         tracing::info!("stopped");
         Ok(())
     }

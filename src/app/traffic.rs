@@ -157,3 +157,27 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Noted<I> {
         Pin::new(&mut self.io).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_http2(reads: &[&[u8]]) -> bool {
+        let traffic = Arc::new(Traffic::new());
+        let mut noted = Noted::new((), Arc::clone(&traffic));
+        for read in reads {
+            noted.note(read);
+        }
+        traffic.is_http2()
+    }
+
+    #[test]
+    fn the_preface_is_known_however_it_comes() {
+        let bytes: Vec<_> = PREFACE.chunks(1).collect();
+        assert!(is_http2(&bytes));
+        assert!(is_http2(&[b"PRI * HTTP/2.0\r\n\r\n", b"SM\r\n\r\n\0\0\0"]));
+        assert!(!is_http2(&bytes[..23]));
+        assert!(!is_http2(&[b"GET / HTTP/1.1\r\n\r\n"]));
+        assert!(!is_http2(&[b"PRI /", PREFACE]));
+    }
+}

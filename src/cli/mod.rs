@@ -116,14 +116,22 @@ pub fn with_causes(error: &dyn Error) -> String {
     text
 }
 
-/// Ends with SIGTERM or SIGINT.
+/// Ends with SIGTERM or SIGINT. Another one after that ends the program.
 fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
+    let mut next = async move || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+    };
+    Ok(async move {
+        next().await;
+        tokio::spawn(async move {
+            next().await;
+            tracing::warn!("told twice to stop");
+            std::process::exit(1);
+        });
     })
 }

@@ -48,6 +48,8 @@ use crate::pb;
 use crate::repository::Repository;
 use crate::telemetry::call::{Protocol, note_method};
 
+pub use self::pages::Leaving;
+
 const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Shorter answers fit into a packet or two as they are.

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tonic::Status;
@@ -37,9 +37,17 @@ pub fn named(path: &str) -> Option<&'static Method> {
     NAMED.get(path)
 }
 
+/// An extension of requests to a server that is about to stop, and still answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Leaving;
+
 pub fn routes(repository: Repository) -> Router<Arc<Front>> {
-    let ready = async move |State(front): State<Arc<Front>>| {
-        let is_ready = ready(&repository).await;
+    let ready = async move |State(front): State<Arc<Front>>,
+                            leaving: Option<Extension<Leaving>>| {
+        let is_ready = match leaving {
+            Some(_) => Err(Refusal::leaving()),
+            None => ready(&repository).await,
+        };
         is_ready.unwrap_or_else(|refusal| front.refuse(refusal))
     };
     Router::new()

@@ -121,6 +121,11 @@ impl Refusal {
         Self::new(Code::Unavailable, "SCHEMA_NOT_CURRENT", message)
     }
 
+    pub fn leaving() -> Self {
+        let message = "the server is about to stop".to_owned();
+        Self::new(Code::Unavailable, "SERVER_STOPS", message)
+    }
+
     /// The answer; `schema` knows the error's details, and `id` is that of `google.rpc.Status` in it.
     pub fn answer(self, schema: &Schema, id: MessageId) -> Response {
         let bare = || {

@@ -20,7 +20,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use super::peers::{
     ACK, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, HEALTHZ, Http2, PING, RST_STREAM, answer,
-    ask, closed, connect, counted,
+    ask, closed, connect, counted, read,
 };
 use crate::support::{
     Backend, TestApp, TestDatabase,
@@ -148,7 +148,7 @@ async fn connections_end_by_age_and_no_call_fails() {
     let started = Instant::now();
     while opened.load(Ordering::Relaxed) < 6 {
         assert!(started.elapsed() < Duration::from_secs(30), "{opened:?}");
-        leads.get_lead(get(&id)).await.expect("the lead");
+        read(&mut leads, &id).await;
     }
 }
 

@@ -20,7 +20,7 @@ use tower::service_fn;
 
 use super::{
     certificates::{Ca, Client, Files},
-    peers::{GOAWAY, HEALTHZ, Http2, ask, closed, connect, counted, endpoint},
+    peers::{GOAWAY, HEALTHZ, Http2, ask, closed, connect, counted, endpoint, read},
 };
 use crate::support::{
     Backend, TestApp, TestDatabase,
@@ -99,7 +99,6 @@ on_both_databases! {
     }
 }
 
-/// A call that is cut off has written nothing.
 async fn is_cut_off(backend: Backend) {
     let mut app = serve(backend, |config| {
         config.server.grace_period = Period::from_secs(1);
@@ -117,9 +116,9 @@ async fn is_cut_off(backend: Backend) {
     app.stop();
     let status = call.await.expect("no panic").expect_err("it is cut off");
     assert_ne!(status.code(), Code::Ok, "{status:?}");
-    let_go(held).await;
+    // Not even the database holds the server.
     app.stopped().await;
-    assert_eq!(app.count("lead").await, 0);
+    let_go(held).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,7 +214,7 @@ async fn silent_http2(app: &TestApp, is_plain: bool) -> Option<TcpStream> {
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_are_answered_while_health_says_that_the_server_leaves() {
     let mut app = serve(Backend::Sqlite, |config| {
-        config.server.drain_delay = Period::from_secs(4);
+        config.server.drain_delay = Period::from_secs(10);
     })
     .await;
     let mut http1 = connect(app.address()).await;
@@ -246,7 +245,7 @@ async fn calls_are_answered_while_health_says_that_the_server_leaves() {
     );
 
     assert_eq!(raw.next(GOAWAY).await.expect("a GOAWAY").reason(), 0);
-    assert!(started.elapsed() >= Duration::from_secs(4));
+    assert!(started.elapsed() >= Duration::from_secs(10));
     app.stopped().await;
 }
 
@@ -275,7 +274,7 @@ async fn a_client_that_never_pauses_goes_from_a_server_that_stops_to_the_next() 
             let started = Instant::now();
             let mut calls = 0;
             while started.elapsed() < Duration::from_secs(3) {
-                leads.get_lead(get(&id)).await.expect("no call fails");
+                read(&mut leads, &id).await;
                 calls += 1;
             }
             calls

@@ -1,6 +1,7 @@
 //! Clients that are written by hand, and so may behave as no library would.
 
 use std::{
+    error::Error,
     io,
     net::SocketAddr,
     sync::{
@@ -17,8 +18,13 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
-use tonic::transport::{Channel, Endpoint};
+use tonic::{
+    Status,
+    transport::{Channel, Endpoint},
+};
 use tower::service_fn;
+
+use crate::support::{app::LeadClient, builders::get};
 
 /// What the slowest machine needs for anything here.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -73,6 +79,26 @@ pub fn counted(address: SocketAddr) -> (Channel, Arc<AtomicUsize>) {
 
 pub fn endpoint() -> Endpoint {
     Endpoint::from_static("http://localhost")
+}
+
+/// Reads a lead, which must not fail. Asks again where the server cannot have seen the call: it still waited in the client when
+/// the connection ended, or came after what the server's GOAWAY names. hyper's and gRPC's own clients do so by themselves,
+/// tonic's does not.
+pub async fn read(leads: &mut LeadClient, id: &str) {
+    loop {
+        match leads.get_lead(get(id)).await {
+            Ok(_) => return,
+            Err(status) => assert!(is_unseen(&status), "{status:?}"),
+        }
+    }
+}
+
+fn is_unseen(status: &Status) -> bool {
+    let transport = status.source().and_then(|transport| transport.source());
+    let error: Option<&hyper::Error> = transport.and_then(|error| error.downcast_ref());
+    error.is_some_and(|error| {
+        error.is_canceled() || format!("{error:?}").contains("GoAway(b\"\", NO_ERROR, Remote)")
+    })
 }
 
 /// A frame of HTTP/2 (RFC 9113, section 4.1).

@@ -7,12 +7,15 @@ use std::{
 };
 
 use futures_util::StreamExt;
+use sea_orm::ConnectionTrait;
+use tokio::{io::AsyncWriteExt, time::sleep};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use super::{
     certificates::{Ca, Client, Files},
-    peers::{HEALTHZ, ask, connect, counted},
+    peers::{HEALTHZ, ask, closed, connect, counted},
 };
+use crate::http::client::new_lead;
 use crate::support::{
     Backend, TestDatabase,
     cli::{Running, command},
@@ -52,8 +55,65 @@ async fn the_program_ends_well_when_it_is_told_to_though_somebody_watches() {
         leash.signal(signal);
         assert!(leash.wait().success());
         leash.wait_for("stopped");
-        assert!(!leash.said.contains("did not finish"), "{}", leash.said);
+        assert!(!leash.said.contains("cutting off"), "{}", leash.said);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_tells_how_many_calls_it_cuts_off_and_still_ends_well() {
+    let (database, key) = TestDatabase::prepared(Backend::Sqlite).await;
+    let serve = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--grace-period",
+        "500ms",
+        "--database-url",
+    ];
+    let mut leash = Running::start(command(&serve).arg(&database.url));
+    let address = leash.address();
+    let held = database.connect().await;
+    held.execute_unprepared("BEGIN IMMEDIATE")
+        .await
+        .expect("the lock");
+    let body = new_lead().to_string();
+    let length = body.len();
+    let mut callers = Vec::new();
+    for _ in 0..2 {
+        let mut caller = connect(address).await;
+        ask(&mut caller, HEALTHZ).await;
+        caller.write_all(format!("POST /v1/leads HTTP/1.1\r\nhost: x\r\nauthorization: {key}\r\ncontent-length: {length}\r\n\r\n{body}").as_bytes()).await.expect("written");
+        callers.push(caller);
+    }
+    // Until both are sure to be running.
+    sleep(Duration::from_secs(1)).await;
+
+    leash.signal("TERM");
+    leash.wait_for("cutting off what did not finish in time, calls: 2");
+    assert!(leash.wait().success());
+    for mut caller in callers {
+        closed(&mut caller).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_the_program_at_once() {
+    let (database, _) = TestDatabase::prepared(Backend::Sqlite).await;
+    let serve = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--drain-delay",
+        "10m",
+        "--database-url",
+    ];
+    let mut leash = Running::start(command(&serve).arg(&database.url));
+    leash.wait_for("listening on");
+    leash.signal("TERM");
+    leash.wait_for("stopping in 10m");
+    leash.signal("INT");
+    assert!(!leash.wait().success());
+    leash.wait_for("told twice to stop");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,7 +187,7 @@ async fn a_certificate_that_cannot_be_used_is_told_once_and_the_next_is_taken() 
         assert_eq!(shown().await, first.cert);
     }
     // Three looks at what is still broken.
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    sleep(Duration::from_secs(6)).await;
     files.put(&second);
     eventually("the second certificate", LIMIT, async || {
         shown().await == second.cert

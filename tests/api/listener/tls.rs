@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Whether the client has no answer, but a connection that failed.
 fn is_of_the_transport(status: &Status) -> bool {
     let source = status.source();
-    source.is_some_and(|source| source.is::<tonic::transport::Error>())
+    source.is_some_and(<dyn Error>::is::<tonic::transport::Error>)
 }
 
 async fn serve(tls: TlsConfig) -> TestApp {
