@@ -6,6 +6,7 @@ use clap::{Arg, Args, Command, CommandFactory as _, Subcommand};
 use toml::Value;
 
 use super::{Cli, Outcome};
+use crate::config::layers::with_switches;
 use crate::config::setting::{Kind, expected_instead, is_list};
 use crate::config::{AppConfig, Setting};
 
@@ -97,7 +98,7 @@ fn typed(kind: Kind, text: String) -> Value {
 
 /// Every setting there is, as Markdown: a table for each concern.
 fn reference() -> String {
-    let mut command = Cli::command();
+    let mut command = with_switches(Cli::command());
     // Options of all commands become options of each.
     command.build();
     let server = command.find_subcommand("serve").into_iter();

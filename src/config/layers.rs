@@ -11,11 +11,12 @@ use std::path::Path;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ContextValue;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Args as _, Command, FromArgMatches as _};
+use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches as _};
 
 use super::file::File;
 use super::secret::without_secrets;
 use super::setting::{Setting, Source};
+use super::value::switch;
 use super::{AppConfig, Problems};
 
 /// What was asked for, and with which settings.
@@ -64,8 +65,10 @@ impl fmt::Display for Refusal {
 /// Reads the command line, of which the first word is the program, with its variables and its file.
 pub fn read(command: Command, arguments: &[OsString]) -> Result<Reading, Refusal> {
     let usage = |error| Refusal::Usage(hide_secrets(error));
-    let lenient = lenient(command.clone());
-    let matches = lenient.try_get_matches_from(arguments).map_err(usage)?;
+    let command = with_switches(command);
+    let matches = lenient(command.clone())
+        .try_get_matches_from(arguments)
+        .map_err(usage)?;
     let file = match matches.get_raw("config").and_then(|mut paths| paths.next()) {
         Some(path) => File::read(Path::new(path), &command),
         None => File::none(),
@@ -79,6 +82,25 @@ pub fn read(command: Command, arguments: &[OsString]) -> Result<Reading, Refusal
         .try_get_matches_from(arguments)
         .map_err(usage)?;
     Ok(Reading { matches, settings })
+}
+
+/// The same commands, whose switches may be turned off as well: what a variable or a file turned on, a flag has to be able
+/// to turn off. Left alone, clap would take nothing behind the flag, and `true` and `false` alone from a variable.
+pub fn with_switches(command: Command) -> Command {
+    let command = command.mut_args(|arg| {
+        let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
+        if !is_switch || !Setting::is_defined_by(&arg) {
+            return arg;
+        }
+        arg.action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .value_name("BOOL")
+            .value_parser(switch)
+            .default_missing_value("true")
+            .default_value("false")
+    });
+    command.mut_subcommands(with_switches)
 }
 
 /// The same commands, whose settings take any value.
@@ -224,8 +246,8 @@ fn describe(setting: &Setting, reason: &str) -> String {
 
 /// Checks settings as those of a server that has defaults for the others.
 fn together(settings: &[&Setting]) -> Result<Result<(), Problems>, clap::Error> {
-    let command = AppConfig::augment_args(Command::new("leash").no_binary_name(true))
-        .mut_args(|arg| arg.env(None::<&str>));
+    let command = AppConfig::augment_args(Command::new("leash").no_binary_name(true));
+    let command = with_switches(command).mut_args(|arg| arg.env(None::<&str>));
     let known: Vec<_> = command
         .get_arguments()
         .filter_map(|arg| arg.get_long().map(str::to_owned))

@@ -13,7 +13,7 @@ pub mod setting;
 mod telemetry;
 mod value;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 
 pub use database::DatabaseConfig;
 pub use http::HttpConfig;
@@ -24,8 +24,6 @@ pub use secret::without_secrets;
 pub use server::{ServerConfig, TlsConfig};
 pub use setting::Setting;
 pub use telemetry::{LogConfig, TelemetryConfig};
-
-use value::switch;
 
 /// All that a server is started with.
 #[derive(Debug, Clone, Default, Args)]
@@ -44,18 +42,7 @@ pub struct AppConfig {
     pub telemetry: TelemetryConfig,
 
     /// Brings the schema of a PostgreSQL database up to date first. A SQLite file's always is: nobody else does it.
-    #[arg(
-        long,
-        help_heading = "Database",
-        value_name = "BOOL",
-        env = "LEASH_MIGRATE",
-        action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        default_value_t = false,
-        value_parser = switch
-    )]
+    #[arg(long, help_heading = "Database", env = "LEASH_MIGRATE")]
     pub migrate: bool,
 }
 

@@ -1,9 +1,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 
-use super::value::{address, positive, switch, whole};
+use super::value::{address, positive, whole};
 use super::{Period, Problem};
 
 /// Where the server listens, and how it treats connections.
@@ -22,31 +22,11 @@ pub struct ServerConfig {
 
     /// Listens without TLS on an address that other machines reach. For networks that encrypt by themselves, and for proxies
     /// that end TLS on the same machine.
-    #[arg(
-        long,
-        value_name = "BOOL",
-        env = "LEASH_INSECURE",
-        action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        default_value_t = Self::default().insecure,
-        value_parser = switch
-    )]
+    #[arg(long, env = "LEASH_INSECURE")]
     pub insecure: bool,
 
     /// Answers no reflection requests. Health stays open.
-    #[arg(
-        long,
-        value_name = "BOOL",
-        env = "LEASH_NO_REFLECTION",
-        action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        default_value_t = Self::default().no_reflection,
-        value_parser = switch
-    )]
+    #[arg(long, env = "LEASH_NO_REFLECTION")]
     pub no_reflection: bool,
 
     /// Connections at once; further ones wait to be accepted.

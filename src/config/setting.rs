@@ -27,9 +27,15 @@ pub enum Kind {
 impl Kind {
     pub fn of(arg: &Arg) -> Self {
         let r#type = arg.get_value_parser().type_id();
+        let whole = [
+            TypeId::of::<u16>(),
+            TypeId::of::<u32>(),
+            TypeId::of::<u64>(),
+            TypeId::of::<usize>(),
+        ];
         if r#type == TypeId::of::<bool>() {
             Self::Switch
-        } else if r#type == TypeId::of::<u32>() {
+        } else if whole.iter().any(|whole| r#type == *whole) {
             Self::Whole
         } else if r#type == TypeId::of::<f64>() {
             Self::Number
