@@ -59,7 +59,7 @@ enum Command {
     /// Prints what `leash serve` would run with, as a file for --config.
     ///
     /// Takes what `leash serve` takes. A comment behind each setting says where it comes from. Passwords are hidden.
-    Config(config::Config),
+    Config(Box<config::Config>),
 }
 
 impl Cli {
