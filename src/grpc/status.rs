@@ -29,7 +29,9 @@ impl From<Error> for Status {
         if let Error::Invalid(violations) = &error {
             details.set_bad_request(field_violations(violations));
         }
-        details.set_retry_info(retry_after(&error));
+        if let Some(delay) = retry_after(&error) {
+            details.set_retry_info(Some(delay));
+        }
         let id = request_id();
         match &error {
             Error::Internal(cause) => {

@@ -246,3 +246,27 @@ pub async fn ping(db: &DatabaseConnection) -> Result<()> {
     db.query_one_raw(question).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_with_options_of_its_own_is_left_as_it_is() {
+        for (url, own) in [
+            ("postgres://u:p@host/leash", false),
+            (
+                "postgres://host/leash?sslmode=require&application_name=options",
+                false,
+            ),
+            ("postgres://host/leash?options=", true),
+            ("postgres://host/leash?options=-c%20geqo%3Doff", true),
+            (
+                "postgres://host/leash?sslmode=require&options[geqo]=off",
+                true,
+            ),
+        ] {
+            assert_eq!(own_startup_options(url), own, "{url}");
+        }
+    }
+}

@@ -248,7 +248,12 @@ async fn of_customers<E: EntityTrait>(
     order: &str,
 ) -> Result<Vec<E::Model>> {
     let table = E::default();
-    let text = format!("SELECT * FROM {} WHERE 1 = 1", table.table_name());
+    // Named, so that a column that a later release adds does not change what a prepared statement answers.
+    let text = format!(
+        "SELECT {} FROM {} t WHERE 1 = 1",
+        columns::<E::Column>("t"),
+        table.table_name()
+    );
     let mut sql = Sql::new(db.get_database_backend(), text);
     sql.and_any("company_id", companies);
     sql.and_any("customer_id", customers);

@@ -1,15 +1,19 @@
 //! How long a call may take, and that neither its answer nor its SQL outlives that.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use futures_util::StreamExt;
-use leash::{config::Period, pb::customer::Lead};
+use leash::{config::Period, pb::customer::Lead, repository::Repository};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::support::{
     Backend, StatusAssertions, TestApp, TestDatabase,
+    app::config,
     builders::{create, get, john, update},
     eventually, on_both_databases,
     side::{RUNNING, Side, WAITING, on_commit_of_insert, on_insert},
@@ -231,7 +235,28 @@ async fn a_statement_has_a_limit_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_writer_of_sqlite_is_free_again_when_its_call_is_over() {
+async fn a_migration_has_no_limit() {
+    if !Backend::Postgres.is_available() {
+        return;
+    }
+    let database = TestDatabase::start(Backend::Postgres).await;
+    let mut config = config(&database.url).database;
+    config.statement_timeout = Period::from_millis(200);
+    let repository = Repository::connect(&config).await.expect("connect");
+    let side = Side::begin_at(&database.url).await;
+    // Another process migrates: the lock is "leash" in ASCII.
+    side.execute("SELECT pg_advisory_xact_lock(x'6c65617368'::bigint)")
+        .await;
+    let mut migration = pin!(repository.migrate());
+    timeout(Duration::from_secs(1), &mut migration)
+        .await
+        .expect_err("it waits for its turn");
+    drop(side);
+    assert!(!migration.await.expect("its turn").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_written_to_sqlite_in_time_is_never_written() {
     let app = hasty(Backend::Sqlite).await;
     let side = Side::begin(&app).await;
     side.execute("UPDATE company SET name = name").await;

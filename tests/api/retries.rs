@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use leash::pb::customer::{Lead, Pet};
+use leash::{
+    config::Period,
+    pb::customer::{Lead, Pet},
+};
 use tonic::Code;
 
 use crate::support::{
-    Backend, StatusAssertions, TestApp,
+    Backend, StatusAssertions, TestApp, TestDatabase,
     builders::{buddy, create, get, john, update},
     eventually,
     side::{Side, WAITING, on_commit_of_insert, on_insert},
@@ -128,4 +131,39 @@ async fn what_fails_for_another_reason_is_not_tried_again() {
     let written = StatusAssertions::metadata(&status, "written");
     assert_eq!(written.as_deref(), Some("no"), "the server said so itself");
     assert_eq!(app.number("SELECT last_value FROM times").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_whose_transaction_sqlite_ended_itself_is_replaced() {
+    let (database, key) = TestDatabase::prepared(Backend::Sqlite).await;
+    let app = TestApp::serve(database, key, |config| {
+        config.database.acquire_timeout = Period::from_millis(300);
+    })
+    .await;
+    // As it does when the disk is full.
+    app.sql(
+        "CREATE TRIGGER ends BEFORE INSERT ON lead WHEN NEW.first_name = 'End' \
+         BEGIN SELECT RAISE(ROLLBACK, 'no more'); END",
+    )
+    .await;
+    let end = Lead {
+        first_name: "End".into(),
+        ..john()
+    };
+    let ended = app.leads().create_lead(create(end)).await;
+    ended.expect_err("the transaction was rolled back");
+
+    // One that still counted that transaction would not ask for the lock before it writes, and collide with who has it.
+    let side = Side::begin(&app).await;
+    side.execute("UPDATE company SET name = name").await;
+    let status = app
+        .leads()
+        .create_lead(create(john()))
+        .await
+        .expect_err("another process writes");
+    assert_eq!(status.reason(), "DATABASE_BUSY", "{status:?}");
+    drop(side);
+    let lead = app.leads().create_lead(create(john())).await;
+    lead.expect("the file is free");
+    assert_eq!(app.count("lead").await, 1);
 }

@@ -164,7 +164,8 @@ fn sqlite_url(file: &Path) -> String {
     format!("sqlite://{}?mode=rwc", file.display())
 }
 
-async fn connect(url: &str) -> DatabaseConnection {
+/// A connection beside the server's.
+pub async fn connect(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(1)

@@ -38,6 +38,14 @@ processes() {
     read -r server < data/postmaster.pid && echo "$server" &&
         ps -A -o pid=,ppid= | awk -v server="$server" '$2 == server { print $1 }'
 }
+gone() {
+    for process; do
+        while state=$(ps -o stat= -p "$process"); do
+            case $state in Z*) break ;; esac
+            sleep 0.02
+        done
+    done
+}
 # Some may be gone before their signal comes.
 signal() { kill "-$1" $2 || kill -0 $2 || true; }
 obey() {
@@ -53,7 +61,11 @@ obey() {
             ;;
         start) "$bin/pg_ctl" --pgdata=data --log=data/log --wait start ;;
         stop) "$bin/pg_ctl" --pgdata=data --mode=fast --wait stop ;;
-        kill) signal KILL "$(processes)" && rm -f data/postmaster.pid ;;
+        # A dead process that nobody has buried yet still has its id, so that the files which name it go as well.
+        kill)
+            all=$(processes) && signal KILL "$all" && gone $all &&
+                rm -f data/postmaster.pid .s.PGSQL.*
+            ;;
         freeze) signal STOP "$(processes)" ;;
         thaw) signal CONT "$(processes)" ;;
     esac

@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, TransactionTrait};
 
-use super::{TestApp, TestDatabase};
+use super::{TestApp, database};
 
 /// A transaction of somebody else. It ends when this is dropped.
 pub struct Side {
@@ -12,8 +12,11 @@ pub struct Side {
 
 impl Side {
     pub async fn begin(app: &TestApp) -> Self {
-        let database = TestDatabase::at(app.backend(), app.database_url().to_owned());
-        let connection = database.connect().await;
+        Self::begin_at(app.database_url()).await
+    }
+
+    pub async fn begin_at(url: &str) -> Self {
+        let connection = database::connect(url).await;
         let transaction = connection.begin().await.expect("a transaction");
         Self {
             transaction,
