@@ -41,11 +41,11 @@ use crate::support::{
 
 const CALLERS: usize = 6;
 
-/// A caller rests as long as its call took, at least so long: the soak is to last, not to overload.
+/// How long a caller rests between calls: the soak is to last, not to overload.
 const REST: Duration = Duration::from_millis(5);
 
 /// How much the memory may grow from the second quarter of the time to the last one. A kibibyte that each call left behind
-/// would be half as much again in three minutes.
+/// would be more in three minutes, at 200 calls a second.
 const GROWTH_MAX: u64 = 12 << 20;
 
 /// Answers that are no fault: of a note that is not there, of a lead that the other protocol promoted, of what leash does not do.
@@ -145,7 +145,6 @@ impl Soak {
                     return;
                 }
                 let message = small(method, &ids);
-                let start = Instant::now();
                 // In turn first, as only the first one promotes the lead.
                 for protocol in 0..2 {
                     if (round + protocol) % 2 == 0 {
@@ -162,7 +161,7 @@ impl Soak {
                         );
                     }
                 }
-                tokio::time::sleep(start.elapsed().max(REST)).await;
+                tokio::time::sleep(REST).await;
             }
         }
     }
