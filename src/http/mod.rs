@@ -5,9 +5,9 @@
 
 mod call;
 mod docs;
-mod drain;
 mod fixed;
 mod json;
+mod leftovers;
 mod metadata;
 pub mod openapi;
 mod pages;
@@ -165,7 +165,7 @@ struct Protocols {
 }
 
 async fn dispatch(State(protocols): State<Protocols>, request: Request) -> Response {
-    let request = drain::leftovers(request, protocols.drained_max);
+    let request = leftovers::read_aside(request, protocols.drained_max);
     let content_type = request.headers().get(CONTENT_TYPE);
     let content_type = content_type.map_or(&b""[..], HeaderValue::as_bytes);
     let Ok(response) = if content_type.starts_with(b"application/grpc-web") {
