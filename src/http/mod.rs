@@ -5,9 +5,9 @@
 
 mod call;
 mod docs;
-mod drain;
 mod fixed;
 mod json;
+mod leftovers;
 mod metadata;
 pub mod openapi;
 mod pages;
@@ -165,7 +165,7 @@ struct Protocols {
 }
 
 async fn dispatch(State(protocols): State<Protocols>, request: Request) -> Response {
-    let request = drain::leftovers(request, protocols.drained_max);
+    let request = leftovers::read_aside(request, protocols.drained_max);
     let Ok(response) = match protocol_of(request.headers()) {
         Protocol::GrpcWeb => {
             let response = protocols.grpc_web.oneshot(request).await;

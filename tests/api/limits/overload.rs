@@ -26,12 +26,14 @@ use sea_orm::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    sync::watch,
     task::JoinHandle,
 };
 use tonic::{Code, Status};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 
 use super::{ask, ask_json, json_retry_delay, limited, retry_delay};
 use crate::{
@@ -428,5 +430,30 @@ on_both_databases! {
         over_json.abort();
         eventually("the place is free", LIMIT, async || probe(&app).await == 200).await;
         held.rollback().await.expect("the leads are free");
+    }
+
+    async fn open_reflection_streams_are_few_and_take_no_place_from_calls(single: Single) {
+        let app = single.0;
+        let (open_until, _) = watch::channel(());
+        let requests = || {
+            let mut end = open_until.subscribe();
+            stream::pending().take_until(async move { end.changed().await })
+        };
+        let mut open = Vec::new();
+        let refused = loop {
+            let mut client = ServerReflectionClient::new(app.channel());
+            match client.server_reflection_info(requests()).await {
+                Ok(answers) => open.push(answers),
+                Err(status) => break status,
+            }
+        };
+        retry_delay(&refused, "OVERLOADED");
+        assert_eq!(open.len(), 32);
+        ask_json().send(&app).await.ok();
+        drop(open_until);
+        eventually("a stream can be opened again", LIMIT, async || {
+            let mut client = ServerReflectionClient::new(app.channel());
+            client.server_reflection_info(stream::pending()).await.is_ok()
+        }).await;
     }
 }

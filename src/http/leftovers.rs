@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Lets clients of HTTP/1 write up to `most` bytes to the end, while nothing of it is kept. There a body that nobody reads ends the
 /// connection, and with it an answer that the client, which is still writing, has not read yet. HTTP/2 ends the stream alone.
-pub fn leftovers(request: Request, most: u64) -> Request {
+pub fn read_aside(request: Request, most: u64) -> Request {
     // Who asks before it writes writes nothing when it is refused.
     let is_asking = request.headers().contains_key(EXPECT);
     if request.version() >= Version::HTTP_2 || request.body().is_end_stream() || is_asking {
