@@ -201,7 +201,7 @@ pub async fn insert(transaction: &DatabaseTransaction, customer: &Customer) -> R
 async fn read_all(db: &impl ConnectionTrait, rows: &[QueryResult]) -> Result<Vec<Customer>> {
     let mut customers: Vec<Customer> = rows
         .iter()
-        .map(|row| Ok(read(Row::new(row))?.into()))
+        .map(|row| Ok(read(Row::new(row)?)?.into()))
         .collect::<Result<_, DbErr>>()?;
     if customers.is_empty() {
         return Ok(customers);

@@ -272,7 +272,7 @@ fn read_all(rows: &[QueryResult]) -> Result<Vec<Lead>> {
     let pet_columns = lead::Column::iter().len();
     let mut leads: Vec<Lead> = Vec::new();
     for row in rows {
-        let mut columns = Row::new(row);
+        let mut columns = Row::new(row)?;
         let company_id: String = columns.get()?;
         let id: String = columns.get()?;
         let is_next = leads
@@ -282,7 +282,7 @@ fn read_all(rows: &[QueryResult]) -> Result<Vec<Lead>> {
             leads.push(read(company_id, id, columns)?.into());
         }
         if let (Some(lead), Some(pet)) =
-            (leads.last_mut(), pets::read(Row::from(row, pet_columns))?)
+            (leads.last_mut(), pets::read(Row::from(row, pet_columns)?)?)
         {
             lead.pets.push(pet);
         }

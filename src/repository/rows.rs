@@ -1,6 +1,9 @@
 //! Statements that are written by hand, and the way from their rows to structs by position.
 
-use sea_orm::{DbBackend, DbErr, Iden, Iterable, QueryResult, TryGetable, Value};
+use sea_orm::sqlx::postgres::PgRow;
+use sea_orm::sqlx::sqlite::SqliteRow;
+use sea_orm::sqlx::{Database, Decode, Postgres, Row as _, Sqlite, Type};
+use sea_orm::{DbBackend, DbErr, Iden, Iterable, QueryResult, RuntimeErr, Value};
 
 use crate::domain::Timestamp;
 use crate::domain::page::PageRequest;
@@ -19,26 +22,49 @@ pub fn some(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Reads a row from left to right.
+/// Reads a row from left to right, decoding each column straight into its type.
 pub struct Row<'a> {
-    row: &'a QueryResult,
+    row: AnyRow<'a>,
     next: usize,
 }
 
+#[derive(Clone, Copy)]
+enum AnyRow<'a> {
+    Postgres(&'a PgRow),
+    Sqlite(&'a SqliteRow),
+}
+
+/// What a column holds, in either database.
+pub trait Stored: Of<Postgres> + Of<Sqlite> {}
+
+impl<T: Of<Postgres> + Of<Sqlite>> Stored for T {}
+
+pub trait Of<DB: Database>: for<'r> Decode<'r, DB> + Type<DB> {}
+
+impl<DB: Database, T: for<'r> Decode<'r, DB> + Type<DB>> Of<DB> for T {}
+
 impl<'a> Row<'a> {
-    pub fn new(row: &'a QueryResult) -> Self {
-        Self { row, next: 0 }
+    pub fn new(row: &'a QueryResult) -> Result<Self, DbErr> {
+        Self::from(row, 0)
     }
 
     /// Reads a row from the column at `next`.
-    pub fn from(row: &'a QueryResult, next: usize) -> Self {
-        Self { row, next }
+    pub fn from(row: &'a QueryResult, next: usize) -> Result<Self, DbErr> {
+        let row = match (row.try_as_pg_row(), row.try_as_sqlite_row()) {
+            (Some(row), _) => AnyRow::Postgres(row),
+            (None, Some(row)) => AnyRow::Sqlite(row),
+            (None, None) => return Err(DbErr::Type("a row of another database".to_owned())),
+        };
+        Ok(Self { row, next })
     }
 
-    pub fn get<T: TryGetable>(&mut self) -> Result<T, DbErr> {
-        let value = self.row.try_get_by_index(self.next);
+    pub fn get<T: Stored>(&mut self) -> Result<T, DbErr> {
+        let value = match self.row {
+            AnyRow::Postgres(row) => row.try_get(self.next),
+            AnyRow::Sqlite(row) => row.try_get(self.next),
+        };
         self.next += 1;
-        value
+        value.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
     }
 }
 

@@ -1,4 +1,6 @@
 use sea_orm::sea_query::{ArrayType, ColumnType, Nullable, ValueType, ValueTypeErr};
+use sea_orm::sqlx::error::BoxDynError;
+use sea_orm::sqlx::{self, Database, Decode, Type};
 use sea_orm::{IntoActiveValue, TryGetableFromJson, Value};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,29 @@ use serde::{Deserialize, Serialize};
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> TryGetableFromJson for Json<T> {}
+
+impl<DB: Database, T> Type<DB> for Json<T>
+where
+    sqlx::types::Json<T>: Type<DB>,
+{
+    fn type_info() -> DB::TypeInfo {
+        sqlx::types::Json::<T>::type_info()
+    }
+
+    fn compatible(given: &DB::TypeInfo) -> bool {
+        sqlx::types::Json::<T>::compatible(given)
+    }
+}
+
+/// Straight from the database's bytes, without a tree of values in between.
+impl<'r, DB: Database, T> Decode<'r, DB> for Json<T>
+where
+    sqlx::types::Json<T>: Decode<'r, DB>,
+{
+    fn decode(value: DB::ValueRef<'r>) -> Result<Self, BoxDynError> {
+        sqlx::types::Json::<T>::decode(value).map(|json| Self(json.0))
+    }
+}
 
 impl<T: Serialize> From<Json<T>> for Value {
     fn from(Json(value): Json<T>) -> Self {
