@@ -40,6 +40,13 @@ const LINGER: Duration = Duration::from_secs(1);
 /// The smallest that hyper takes. Below it the limit on headers is HTTP/2's alone.
 const HTTP1_BUFFER_MIN: usize = 8 * 1024;
 
+/// What an HTTP/2 client may send of one request before it is read: more than nearly every request has. As much is kept for each
+/// call that waits for its turn, so that hyper's mebibyte would let a thousand of them hold a gigabyte.
+const STREAM_WINDOW: u32 = 128 * 1024;
+
+/// The same for all requests of one connection.
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
 /// What is the same for all connections of a server.
 pub struct Connections {
     pub routes: Router,
@@ -65,6 +72,8 @@ pub fn http(server: &ServerConfig, limits: &LimitsConfig) -> auto::Builder<Tokio
         .keep_alive_interval((!keepalive.is_zero()).then_some(keepalive))
         .keep_alive_timeout(server.keepalive_timeout.0)
         .max_concurrent_streams(server.max_streams)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(limits.max_header_size);
     http
 }

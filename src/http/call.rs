@@ -1,5 +1,6 @@
 //! One call: JSON in, the method behind its gRPC layers, JSON out.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -8,10 +9,11 @@ use axum::response::Response;
 use http::header::{ALLOW, CONTENT_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use tonic::Status;
 use tower::ServiceExt as _;
 
+use super::awaited::{Awaited, awaited};
 use super::json::{Malformed, Reader};
 use super::refusal::{Refusal, allow};
 use super::routes::{self, Found, Route};
@@ -79,9 +81,18 @@ impl Front {
         // Before the body is read, so that those who wait hold none.
         let place = within(deadline, self.admission.enter()).await?;
         let place = place.map_err(Status::from)?;
-        let message = within(deadline, self.message(route, bindings, request, body)).await??;
-        let answered = self.ask(route, request, place.clone(), message).await;
-        let (metadata, message) = answered?;
+        let (body_of_call, giver) = awaited();
+        let mut answered = pin!(self.ask(route, request, place.clone(), body_of_call));
+        let given = giver.give(self.message(route, bindings, request, body));
+        // Whoever may not call is refused before the body is read.
+        let (metadata, message) = tokio::select! {
+            biased;
+            answered = answered.as_mut() => answered?,
+            given = given => {
+                given?;
+                answered.await?
+            }
+        };
         let json = match route.response_field {
             None => self.schema.json(route.response, &message),
             Some(field) => self.schema.json_of_field(route.response, field, &message),
@@ -155,10 +166,10 @@ impl Front {
         route: &Route,
         request: &Parts,
         place: Place,
-        message: Vec<u8>,
+        message: Awaited,
     ) -> Result<(HeaderMap, Bytes), Refusal> {
         let id = request_id().and_then(|id| HeaderValue::try_from(id).ok());
-        let mut call = Request::new(Body::new(Full::from(message)));
+        let mut call = Request::new(Body::new(message));
         *call.method_mut() = Method::POST;
         *call.uri_mut() = route.grpc_path.clone();
         *call.version_mut() = Version::HTTP_2;

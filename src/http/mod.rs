@@ -3,6 +3,7 @@
 //! A request becomes a call of the gRPC router, layers and all, so that keys, limits, deadlines and errors are one code for
 //! both protocols. Which methods there are, and what they take, is read from the descriptors.
 
+mod awaited;
 mod call;
 mod docs;
 mod fixed;

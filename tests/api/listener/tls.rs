@@ -192,7 +192,7 @@ async fn files_that_cannot_be_used_do_not_start() {
     let refusal = async |tls: TlsConfig| {
         let config = leash::config::AppConfig {
             tls,
-            ..config("sqlite::memory:")
+            ..config("sqlite:///nowhere/leash.db")
         };
         let error = App::bind(config).await.err().expect("no start");
         leash::cli::with_causes(&error)
