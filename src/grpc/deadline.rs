@@ -1,6 +1,4 @@
 //! How long a call may take, and the answer when that is over; the same for both protocols.
-//!
-//! tonic enforces `grpc-timeout`, too, and answers CANCELLED. Its timer wraps ours and starts later, so ours speaks first.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -54,7 +52,7 @@ pub fn timeout_of(headers: &HeaderMap) -> Result<Option<Duration>, InvalidTimeou
 }
 
 /// Notes when a call ends at the latest: when its caller stops waiting, or after `longest`. Has to run as soon as the request is
-/// there, before tonic starts its own timer.
+/// there, as a client counts from when it has sent it.
 pub fn note<B>(longest: Duration) -> impl Fn(http::Request<B>) -> http::Request<B> + Copy {
     move |mut request| {
         let asked = timeout_of(request.headers()).ok().flatten();
