@@ -93,6 +93,11 @@ impl Cluster {
     /// A second cluster for a test that stops its server. Blocks until it takes connections.
     /// `None` where PostgreSQL is not installed.
     pub fn start_private() -> Option<Self> {
+        Self::start_with("")
+    }
+
+    /// The same with more lines for `postgresql.conf`, which outdo those of the tests.
+    pub fn start_with(more: &str) -> Option<Self> {
         let binaries = find_binaries()?;
         sweep();
 
@@ -100,7 +105,7 @@ impl Cluster {
         let mut shell = as_server_user("sh")
             .args(["-c", KEEPER, "keeper"])
             .args([&binaries, &directory])
-            .arg(settings(&directory, &binaries))
+            .arg(settings(&directory, &binaries) + more)
             .current_dir(&directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
