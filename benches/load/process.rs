@@ -105,11 +105,13 @@ fn address_in(line: &str) -> Option<SocketAddr> {
     rest.split_whitespace().next()?.parse().ok()
 }
 
-/// Passes lines on, and shows those that nobody waits for any longer: they are complaints.
+/// Passes lines on, and shows those that nobody waits for any longer, if they are complaints.
 fn watch(output: impl Read + Send + 'static, lines: Sender<String>) {
     thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            if let Err(unheard) = lines.send(line) {
+            if let Err(unheard) = lines.send(line)
+                && !unheard.0.contains(" INFO ")
+            {
                 eprintln!("{}", unheard.0);
             }
         }

@@ -12,6 +12,8 @@ use crate::{Outcome, generate::Protocol, process::Process};
 /// Connections to PostgreSQL, of leash and of everything beside it.
 pub const POOL: u32 = 16;
 
+pub const ECHO: &str = "echo";
+
 /// Something that answers calls.
 pub struct Server {
     pub name: String,
@@ -23,7 +25,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// The same server, asked in another way.
     pub fn address(&self) -> std::net::SocketAddr {
         self.process.address
     }
@@ -34,7 +35,7 @@ pub fn echo(answers: &Path) -> Outcome<Server> {
     let mut command = Command::new(env::current_exe()?);
     command.arg("echo").arg("--answers").arg(answers);
     Ok(Server {
-        name: "echo".to_owned(),
+        name: ECHO.to_owned(),
         process: Process::start(&command)?,
         key: String::new(),
         protocol: Protocol::Grpc,

@@ -44,6 +44,7 @@ pub struct Grpc {
 pub struct Shared {
     metadata: MetadataMap,
     messages: Messages,
+    any_lead: bool,
     next: AtomicUsize,
 }
 
@@ -103,6 +104,7 @@ impl Caller {
         let shared = Shared {
             metadata,
             messages,
+            any_lead: options.any_lead,
             next: AtomicUsize::new(0),
         };
         Ok(Self::Grpc(Grpc {
@@ -140,7 +142,7 @@ impl Shared {
             Messages::Get(all) => {
                 let asked = &all[turn % all.len()];
                 let answer = client.get_lead(self.request(asked)).await;
-                answer.map_err(said)?.get_ref().id == asked.id
+                answer.map_err(said)?.get_ref().id == asked.id || self.any_lead
             }
             Messages::List(all) => {
                 let asked = &all[turn % all.len()];

@@ -82,6 +82,9 @@ pub struct Generate {
     pub rate: Option<f64>,
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
+    /// Takes any lead for an answer, and not only the one that was asked for: an echo knows one.
+    #[arg(long)]
+    pub any_lead: bool,
     /// Seconds before it measures.
     #[arg(long, default_value_t = 1.0)]
     pub warm_up: f64,

@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use super::Bench;
 use crate::{
     Outcome,
-    contenders::Server,
+    contenders::{self, Server},
     generate::{BEGIN, Protocol, Report, Work},
     machine,
     messages::By,
@@ -110,6 +110,9 @@ struct Spent {
 pub fn generator(server: &Server, protocol: Protocol, load: &Load) -> Outcome<Command> {
     let mut command = Command::new(env::current_exe()?);
     command.arg("generate");
+    if server.name == contenders::ECHO {
+        command.arg("--any-lead");
+    }
     let mut option = |name: &str, value: String| {
         command.arg(format!("--{name}={value}"));
     };
