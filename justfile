@@ -40,6 +40,14 @@ tools:
 docs-picture: tools
     node tests/smoke/docs.mjs 127.0.0.1:50051 leash-demo-key {{ tools }}/node_modules docs/images/docs-page.png
 
+# Measure leash beside what bounds it and what would stand in its place; docs/performance.md tells how
+bench *options: tools
+    cargo bench --profile dist --bench load -- {{ options }}
+
+# Count the instructions of messages, validation, page tokens and JSON, and compare them
+instructions *options:
+    cargo bench --bench instructions -- {{ options }}
+
 # All that must hold before a change goes in
 ci:
     .ci/run

@@ -66,10 +66,11 @@ async fn serve(service: EchoService) -> Outcome {
     Ok(())
 }
 
+/// `LeadService`, for as much of it as is measured.
 #[derive(Clone)]
-struct EchoService {
-    lead: Arc<Lead>,
-    page: Arc<ListLeadsResponse>,
+pub struct EchoService {
+    pub lead: Arc<Lead>,
+    pub page: Arc<ListLeadsResponse>,
 }
 
 impl NamedService for EchoService {

@@ -7,7 +7,7 @@ use crate::{Outcome, generate::Protocol, process::Process};
 
 /// Where `.ci/tools` has installed Python's packages.
 const PYTHON: &str = "tools/python/bin/python";
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/envoy.py");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/transcoder.py");
 
 /// `target` is cargo's.
 pub fn before(leash: &Server, target: &Path) -> Outcome<Server> {

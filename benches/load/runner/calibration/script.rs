@@ -84,5 +84,9 @@ fn place_of(
             return Err(format!("a parameter holds the {name} among other things: {value}").into());
         }
     }
+    if value.is_empty() {
+        // pgbench takes no variable that is empty.
+        return Ok(("''".to_owned(), None));
+    }
     Ok((format!(":{fixed}"), Some(value.to_owned())))
 }
