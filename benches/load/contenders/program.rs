@@ -35,7 +35,7 @@ pub fn serve_at(name: &str, seeded: &Seeded, listen: &str, more: &[&str]) -> Out
     let mut command = program();
     command
         // That it listens; not a line for each call, which nothing that it is compared with writes.
-        .args(["--log", "warn,leash::app=info"])
+        .args(["--log", "warn,sqlx=error,leash::app=info"])
         .args(["serve", "--listen", listen, "--database-url"])
         .args([&seeded.url, "--database-max-connections"])
         .arg(POOL.to_string())

@@ -33,6 +33,26 @@ pub async fn run(caller: &Caller, in_flight: usize, time: Duration) -> Tally {
     take(&tally)
 }
 
+/// No loop: each line makes one call.
+pub async fn once(caller: &Caller, in_flight: usize) -> Tally {
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    let calls: Vec<_> = (0..in_flight)
+        .map(|index| {
+            let mut line = caller.line(index);
+            let tally = Arc::clone(&tally);
+            tokio::spawn(async move {
+                let begin = Instant::now();
+                let outcome = line.call().await;
+                note(&tally, begin, outcome);
+            })
+        })
+        .collect();
+    for call in calls {
+        let _ = call.await;
+    }
+    take(&tally)
+}
+
 pub fn note(tally: &Mutex<Tally>, due: Instant, outcome: Result<(), String>) {
     if let Ok(mut tally) = tally.lock() {
         tally.note(due, outcome);

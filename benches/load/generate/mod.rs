@@ -82,6 +82,9 @@ pub struct Generate {
     pub rate: Option<f64>,
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
+    /// Makes as many calls as are under way at a time, and no more, however long these take.
+    #[arg(long)]
+    pub once: bool,
     /// Takes any lead for an answer, and not only the one that was asked for: an echo knows one.
     #[arg(long)]
     pub any_lead: bool,
@@ -166,6 +169,7 @@ impl Share {
             let measured = async {
                 match self.rate {
                     Some(rate) => open::run(&caller, rate, time).await,
+                    None if options.once => closed::once(&caller, self.in_flight).await,
                     None => closed::run(&caller, self.in_flight, time).await,
                 }
             };

@@ -27,19 +27,19 @@ pub async fn check(databases: &Databases, built: &Path) -> Outcome {
         let theirs = Asker::of(&server).await?;
         gets(&ours.0, &theirs, leads)
             .await
-            .map_err(|error| of(peer, "GetLead", error))?;
+            .map_err(|error| of(peer, "GetLead", &error))?;
         lists(&ours.0, &theirs, leads)
             .await
-            .map_err(|error| of(peer, "ListLeads", error))?;
+            .map_err(|error| of(peer, "ListLeads", &error))?;
         refusals(&theirs, &server)
             .await
-            .map_err(|error| of(peer, "a refusal", error))?;
+            .map_err(|error| of(peer, "a refusal", &error))?;
     }
     drop(ours);
     creates(databases, built).await
 }
 
-fn of(peer: Peer, method: &str, error: crate::Error) -> crate::Error {
+fn of(peer: Peer, method: &str, error: &crate::Error) -> crate::Error {
     format!(
         "{method} of the {} peer is not leash's: {error}",
         peer.name()
@@ -121,7 +121,7 @@ async fn creates(databases: &Databases, built: &Path) -> Outcome {
     for peer in Peer::ALL {
         let server = peers::serve(peer, built, &data)?;
         let created = Asker::of(&server).await?.create(messages::create()).await?;
-        let failed = |error| of(peer, "CreateLead", error);
+        let failed = |error| of(peer, "CreateLead", &error);
         let read = asker
             .get(GetLeadRequest {
                 id: created.id.clone(),

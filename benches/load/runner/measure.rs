@@ -118,8 +118,8 @@ pub fn generator(server: &Server, protocol: Protocol, load: &Load) -> Outcome<Co
     };
     option("address", server.address().to_string());
     option("key", server.key.clone());
-    option("protocol", word(protocol));
-    option("work", word(load.work));
+    option("protocol", word(&protocol));
+    option("work", word(&load.work));
     option("by", load.by.name());
     option("leads", load.leads.to_string());
     option("depth", load.depth.to_string());
@@ -134,7 +134,7 @@ pub fn generator(server: &Server, protocol: Protocol, load: &Load) -> Outcome<Co
     Ok(command)
 }
 
-fn word<T: ValueEnum>(value: T) -> String {
+fn word<T: ValueEnum>(value: &T) -> String {
     value
         .to_possible_value()
         .map(|value| value.get_name().to_owned())

@@ -77,9 +77,9 @@ pub fn lead(lead: &Lead) -> Row {
         optional(address.as_ref(), json),
         some(preferred_business_id),
         some(allocate_staff_id),
-        optional(life_cycle_id.as_ref(), text),
-        optional(action_status_id.as_ref(), text),
-        optional(referral_source_id.as_ref(), text),
+        optional(life_cycle_id.as_deref(), text),
+        optional(action_status_id.as_deref(), text),
+        optional(referral_source_id.as_deref(), text),
         json(compliance),
         json(custom_fields),
         text(created_by),
@@ -152,8 +152,8 @@ fn pet(lead: &Lead, position: i64, pet: &Pet) -> Row {
     ]
 }
 
-fn text(text: &String) -> Cell {
-    Cell::Text(text.clone())
+fn text(text: &str) -> Cell {
+    Cell::Text(text.to_owned())
 }
 
 /// NULL for what is not there.
@@ -170,6 +170,6 @@ fn json<T: Serialize>(value: &T) -> Cell {
     Cell::Json(serde_json::to_string(value).unwrap_or_default())
 }
 
-fn optional<T>(value: Option<&T>, cell: impl FnOnce(&T) -> Cell) -> Cell {
+fn optional<T: ?Sized>(value: Option<&T>, cell: impl FnOnce(&T) -> Cell) -> Cell {
     value.map_or(Cell::Null, cell)
 }

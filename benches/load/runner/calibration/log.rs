@@ -35,20 +35,23 @@ impl Log {
         Ok(())
     }
 
-    /// The statements since then, of the one session that did the work.
+    /// The statements since then, of the sessions that did the work.
     ///
-    /// leash asks after its database's health now and then, on a connection that does nothing else: those sessions are left out.
+    /// leash asks after its database's health now and then, on a connection that does nothing else: that one is left out.
     pub fn statements(&self) -> Outcome<Vec<Statement>> {
         thread::sleep(DELAY);
         let text = fs::read_to_string(&self.file)?;
         let entries = entries(text.get(self.from..).unwrap_or_default());
-        let worker = entries
+        let workers: Vec<String> = entries
             .iter()
-            .find(|entry| entry.is_of_leads())
+            .filter(|entry| entry.is_of_leads())
             .map(|entry| entry.pid.clone())
-            .ok_or("PostgreSQL has noted no statement on leads")?;
+            .collect();
+        if workers.is_empty() {
+            return Err("PostgreSQL has noted no statement on leads".into());
+        }
         let mut statements: Vec<Statement> = Vec::new();
-        for entry in entries.into_iter().filter(|entry| entry.pid == worker) {
+        for entry in entries.iter().filter(|entry| workers.contains(&entry.pid)) {
             if let Some(text) = entry.statement() {
                 statements.push(Statement {
                     text: text.trim_end_matches(';').to_owned(),
@@ -87,13 +90,13 @@ fn entries(log: &str) -> Vec<Entry> {
 }
 
 impl Entry {
+    /// Whether it names one of the tables as a word.
     fn is_of_leads(&self) -> bool {
-        let names_the_table = |text: &str| {
-            ["lead l", "lead WHERE", "\"lead\"", "lead (", "lead\n"]
-                .iter()
-                .any(|name| text.contains(name))
-        };
-        self.statement().is_some_and(names_the_table)
+        let no_letter = |letter: char| !letter.is_alphanumeric() && letter != '_';
+        let words = self.statement().unwrap_or_default().split(no_letter);
+        words
+            .into_iter()
+            .any(|word| word == "lead" || word == "pet")
     }
 
     fn statement(&self) -> Option<&str> {
@@ -127,11 +130,10 @@ fn parse(list: &str) -> Vec<Option<String>> {
         let mut letters = quoted.char_indices().peekable();
         let mut end = quoted.len();
         while let Some((place, letter)) = letters.next() {
-            if letter == '\'' {
-                if letters.next_if(|(_, next)| *next == '\'').is_none() {
-                    end = place + 1;
-                    break;
-                }
+            // A quote within is doubled.
+            if letter == '\'' && letters.next_if(|(_, next)| *next == '\'').is_none() {
+                end = place + 1;
+                break;
             }
             value.push(letter);
         }
