@@ -37,7 +37,7 @@ struct Cli {
     run: runner::Run,
 
     /// Given by `cargo bench`. Without it, as in `cargo test --all-targets`, nothing is measured.
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, global = true)]
     bench: bool,
 }
 
@@ -56,6 +56,8 @@ enum Command {
     },
     /// Looks whether the seeder writes what the server would write.
     ProveSeeder,
+    /// Writes the table and the plots of the last run into `docs/`.
+    Docs,
 }
 
 fn main() -> Outcome {
@@ -75,6 +77,7 @@ fn main() -> Outcome {
             Ok(())
         }),
         Some(Command::ProveSeeder) => block_on(runner::prove_seeder()),
+        Some(Command::Docs) => runner::write_docs(),
         None if bench => block_on(run.run()),
         None => {
             println!("nothing is measured without `cargo bench`");

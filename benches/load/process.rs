@@ -15,6 +15,9 @@ use crate::Outcome;
 /// What every server prints, with its address, once it takes connections.
 const LISTENING: &str = "listening on ";
 
+/// Lines of a running server that are shown: thousands of calls may fail alike.
+const COMPLAINTS: u32 = 5;
+
 /// Time to start, and time to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -105,13 +108,16 @@ fn address_in(line: &str) -> Option<SocketAddr> {
     rest.split_whitespace().next()?.parse().ok()
 }
 
-/// Passes lines on, and shows those that nobody waits for any longer, if they are complaints.
+/// Passes lines on, and shows the first of those that nobody waits for any longer, if they are complaints.
 fn watch(output: impl Read + Send + 'static, lines: Sender<String>) {
     thread::spawn(move || {
+        let mut shown = 0;
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             if let Err(unheard) = lines.send(line)
                 && !unheard.0.contains(" INFO ")
+                && shown < COMPLAINTS
             {
+                shown += 1;
                 eprintln!("{}", unheard.0);
             }
         }

@@ -141,6 +141,10 @@ impl Results {
         self.targets_missed = missed.map(|target| target.name.clone()).collect();
     }
 
+    pub fn read(file: &Path) -> Outcome<Self> {
+        Ok(serde_json::from_str(&fs::read_to_string(file)?)?)
+    }
+
     pub fn save(&self, file: &Path) -> Outcome {
         fs::write(file, serde_json::to_string_pretty(self)?)?;
         Ok(())

@@ -23,8 +23,6 @@ use crate::{
     seed::Seeded,
 };
 
-/// Calls that are held.
-const HELD: usize = 10_000;
 /// How long the table stays locked: less than the five seconds for which SQLite waits.
 const HOLD: Duration = Duration::from_secs(4);
 /// How often the memory is looked at meanwhile: the most of it counts.
@@ -73,7 +71,7 @@ async fn held(bench: &Bench, server: &Server, data: &Seeded) -> Outcome<(u64, u6
         connections: 20,
         warm_up: 0.0,
         // Writes: SQLite lets readers by.
-        ..bench.load(Work::Create, HELD)
+        ..bench.load(Work::Create, bench.held)
     };
     let mut generator = generator(server, Protocol::Grpc, &load)?
         .arg("--once")
@@ -97,8 +95,9 @@ async fn held(bench: &Bench, server: &Server, data: &Seeded) -> Outcome<(u64, u6
     for (error, count) in &report.errors {
         say(&format!("  {count} calls: {error}"));
     }
-    if report.calls + errors < HELD as u64 {
-        return Err(format!("{} calls were held, and not {HELD}", report.calls + errors).into());
+    let ended = report.calls + errors;
+    if ended != u64::try_from(bench.held)? {
+        return Err(format!("{ended} calls were held, and not {}", bench.held).into());
     }
     Ok((held, errors))
 }

@@ -48,6 +48,9 @@ pub const EXPERIMENTS: [&str; 12] = [
     "start",
 ];
 
+/// What a run leaves in our part of the target directory.
+const RESULTS: &str = "load.json";
+
 #[derive(Clone, Debug, Args)]
 pub struct Run {
     /// Times that each contender is measured, in turns.
@@ -70,7 +73,7 @@ pub struct Run {
     #[arg(long)]
     quick: bool,
 
-    /// Writes the table and the plots into `docs/`.
+    /// Writes the table and the plots into `docs/`, as the command `docs` does later.
     #[arg(long)]
     write_docs: bool,
 }
@@ -80,6 +83,8 @@ pub struct Bench {
     rounds: usize,
     seconds: f64,
     warm_up: f64,
+    /// Calls that are held while memory is looked at.
+    held: usize,
     /// cargo's directory, and ours in it.
     target: PathBuf,
     directory: PathBuf,
@@ -112,6 +117,7 @@ impl Run {
             rounds: self.rounds.max(1),
             seconds: self.seconds,
             warm_up: (self.seconds / 3.0).min(2.0),
+            held: if self.quick { 500 } else { 10_000 },
             target,
             directory,
             databases,
@@ -119,10 +125,10 @@ impl Run {
             scripts,
         };
         let results = self.measure(&bench, conditions).await?;
-        results.save(&bench.directory.join("load.json"))?;
+        results.save(&bench.directory.join(RESULTS))?;
         println!("\n{}", report::markdown(&results));
         if self.write_docs {
-            report::write_docs(&results, Path::new(env!("CARGO_MANIFEST_DIR")))?;
+            write_docs()?;
         }
         Ok(())
     }
@@ -147,10 +153,16 @@ impl Run {
             }
             // Whatever happens later, this is not lost.
             results.judge();
-            results.save(&bench.directory.join("load.json"))?;
+            results.save(&bench.directory.join(RESULTS))?;
         }
         Ok(results)
     }
+}
+
+/// Writes the last run into the document.
+pub fn write_docs() -> Outcome {
+    let results = Results::read(&target()?.join("bench").join(RESULTS))?;
+    report::write_docs(&results, Path::new(env!("CARGO_MANIFEST_DIR")))
 }
 
 pub fn say(text: &str) {
