@@ -15,8 +15,9 @@ const TOLERANCE: f64 = 0.03;
 /// Instructions of each case.
 #[derive(Serialize, Deserialize)]
 pub struct Baseline {
-    /// The compiler and the machine it compiles for: another one makes other instructions.
-    rustc: String,
+    /// The compiler, the machine it compiles for, and whether this one has AVX2, which libraries choose their loops by: others make
+    /// other instructions.
+    made_with: String,
     pub cases: BTreeMap<String, u64>,
 }
 
@@ -31,8 +32,14 @@ impl Baseline {
                 .find_map(|line| line.strip_prefix(label))
                 .unwrap_or_default()
         };
+        let cpuinfo = fs::read_to_string("/proc/cpuinfo")?;
+        let vectors = if cpuinfo.contains(" avx2 ") {
+            "AVX2"
+        } else {
+            "no AVX2"
+        };
         Ok(Self {
-            rustc: format!("{} {}", part("release: "), part("host: ")),
+            made_with: format!("rustc {}, {}, {vectors}", part("release: "), part("host: ")),
             cases: BTreeMap::new(),
         })
     }
@@ -47,10 +54,10 @@ impl Baseline {
     /// for whoever made it so to save it.
     pub fn compare(&self) -> Outcome {
         let expected: Self = serde_json::from_str(&fs::read_to_string(FILE)?)?;
-        if expected.rustc != self.rustc {
+        if expected.made_with != self.made_with {
             println!(
-                "not compared: expected with rustc {}, and this is {}",
-                expected.rustc, self.rustc
+                "not compared: expected with {}, and this is {}",
+                expected.made_with, self.made_with
             );
         }
         let mut slower = Vec::new();
@@ -67,7 +74,7 @@ impl Baseline {
                 slower.push(name.as_str());
             }
         }
-        if expected.rustc != self.rustc || slower.is_empty() {
+        if expected.made_with != self.made_with || slower.is_empty() {
             Ok(())
         } else {
             Err(format!(
