@@ -9,8 +9,8 @@ const FILE: &str = concat!(
     "/benches/instructions/instructions.json"
 );
 
-/// More or less of it is a change; what is below comes from hash seeds and addresses.
-const TOLERANCE: f64 = 0.03;
+/// What is below may come from hash seeds and addresses.
+const TOLERANCE: f64 = 0.05;
 
 /// Instructions of each case.
 #[derive(Serialize, Deserialize)]
