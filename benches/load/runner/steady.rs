@@ -1,0 +1,41 @@
+//! Latency at seven tenths of the highest throughput: calls come when they come.
+
+use std::collections::BTreeMap;
+
+use super::{Bench, lineup::Contender, measure::Load, say};
+use crate::{Outcome, contenders::program, generate::Work, report::Summary};
+
+const PART: f64 = 0.7;
+/// Among these is the highest throughput, near enough.
+const IN_FLIGHT: [usize; 3] = [32, 64, 128];
+
+pub fn measure(bench: &Bench) -> Outcome<BTreeMap<String, Summary>> {
+    let mut measured = BTreeMap::new();
+    for (name, data) in [
+        ("leash-sqlite", &bench.databases.large.sqlite),
+        ("leash-postgres", &bench.databases.large.postgres),
+    ] {
+        let contender = Contender::of(program::serve(name, data, &[])?);
+        let mut samples = Vec::new();
+        for _ in 0..bench.rounds {
+            // Found anew each time: a neighbour may have come or gone.
+            let mut highest: f64 = 0.0;
+            for in_flight in IN_FLIGHT {
+                let sample = contender.measure(bench, &bench.load(Work::Get, in_flight))?;
+                highest = highest.max(sample.throughput);
+            }
+            let load = Load {
+                rate: Some(highest * PART),
+                ..bench.load(Work::Get, 32)
+            };
+            let sample = contender.measure(bench, &load)?;
+            say(&format!(
+                "  {name:16} at {:.0}/s of {highest:.0}/s: {sample}",
+                highest * PART
+            ));
+            samples.push(sample);
+        }
+        measured.insert(name.to_owned(), Summary::of(samples));
+    }
+    Ok(measured)
+}
