@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Error;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::response::Response;
-use futures_util::{FutureExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use http::header::CONTENT_LENGTH;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
@@ -103,13 +103,15 @@ async fn send(first: Vec<Piece>, mut body: Body, sender: mpsc::Sender<Option<Pie
 }
 
 fn received(receiver: mpsc::Receiver<Option<Piece>>) -> impl stream::Stream<Item = Piece> {
-    stream::unfold(Some(receiver), async |receiver| {
+    let pieces = stream::unfold(Some(receiver), async |receiver| {
         let mut receiver = receiver?;
         match receiver.recv().await {
             Some(piece) => Some((piece?, Some(receiver))),
             None => Some((Err(Error::new("the answer was not read in time")), None)),
         }
-    })
+    });
+    // Whoever sends a body may ask once more after its end.
+    pieces.fuse()
 }
 
 #[cfg(test)]

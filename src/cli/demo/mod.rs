@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::{Outcome, stop_signal};
 use crate::app::App;
-use crate::config::{AppConfig, DatabaseConfig, ServerConfig, without_secrets};
+use crate::config::{AppConfig, DatabaseConfig, LimitsConfig, ServerConfig, without_secrets};
 use crate::repository::{Repository, SchemaState};
 
 const KEY: &str = "leash-demo-key";
@@ -51,6 +51,11 @@ impl Demo {
             server: ServerConfig {
                 listen: self.listen,
                 ..ServerConfig::default()
+            },
+            // Everybody knows its key: there is nothing to guess.
+            limits: LimitsConfig {
+                auth_failure_limit: 0,
+                ..LimitsConfig::default()
             },
             database,
             migrate: true,

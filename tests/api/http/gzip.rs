@@ -41,6 +41,26 @@ on_both_databases! {
         assert_eq!(short.header("content-encoding"), None);
     }
 
+    async fn a_long_answer_arrives_whole_however_it_is_read(app: TestApp) {
+        for _ in 0..60 {
+            create_lead(&app).await;
+        }
+        let page = json!({"companyId": "cmp_001", "pagination": {"pageSize": 60}});
+        let list = post("/v1/leads:list").json(&page);
+        let plain = list.clone().send(&app).await;
+        assert_eq!(plain.json()["leads"].as_array().map(Vec::len), Some(60));
+        // It is sent piece by piece while it keeps its call's place.
+        assert!(plain.body.len() > 32 * 1024, "{} bytes are one piece", plain.body.len());
+        assert_eq!(list.clone().over_http2().send(&app).await.json(), plain.json());
+        for call in [list.clone(), list.over_http2()] {
+            let answer = call.header("accept-encoding", "gzip").send(&app).await;
+            let mut text = String::new();
+            GzDecoder::new(&answer.body[..]).read_to_string(&mut text).expect("gzip");
+            let json: Value = serde_json::from_str(&text).expect("JSON");
+            assert_eq!(json, plain.json());
+        }
+    }
+
     async fn a_body_may_be_compressed(app: TestApp) {
         let body = gzip(new_lead().to_string().as_bytes());
         for call in [post("/v1/leads"), post("/v1/leads").over_http2()] {
