@@ -9,7 +9,8 @@ use axum::{
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use leash::{
-    config::{DatabaseConfig, HttpConfig},
+    config::{AppConfig, DatabaseConfig},
+    grpc::admission::Admission,
     repository::Repository,
 };
 use tonic::service::Routes;
@@ -77,11 +78,9 @@ fn front(repository: &Repository) -> Outcome<Router> {
         page: Arc::new(page_of_100()),
     };
     let grpc = Routes::new(service).prepare().into_axum_router();
-    Ok(leash::http::beside(
-        grpc,
-        repository,
-        &HttpConfig::default(),
-    )?)
+    let config = AppConfig::default();
+    let admission = Admission::new(&config.limits);
+    Ok(leash::http::beside(grpc, repository, admission, &config)?)
 }
 
 /// Lends a repository on a database of its own, with the demo's settings.

@@ -52,7 +52,7 @@ pub struct Shared {
 pub enum Messages {
     Get(Vec<GetLeadRequest>),
     List(Vec<ListLeadsRequest>),
-    Create(CreateLeadRequest),
+    Create(Box<CreateLeadRequest>),
 }
 
 impl Messages {
@@ -75,7 +75,7 @@ impl Messages {
                     })
                     .collect(),
             ),
-            Work::Create => Self::Create(messages::create()),
+            Work::Create => Self::Create(Box::new(messages::create())),
         }
     }
 }
@@ -151,7 +151,7 @@ impl Shared {
                 answer.map_err(said)?.get_ref().leads.len() == usize::try_from(size).unwrap_or(0)
             }
             Messages::Create(asked) => {
-                let answer = client.create_lead(self.request(asked)).await;
+                let answer = client.create_lead(self.request(asked.as_ref())).await;
                 answer.map_err(said)?.get_ref().pets.len() == 1
             }
         };
