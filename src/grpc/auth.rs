@@ -156,12 +156,12 @@ async fn scope_of_headers(
             return Err(failure.into());
         }
     };
+    call::note_key(&key.id);
     keys.rate.count(&key.id).map_err(|retry_after| {
         metrics::shed(Shed::RateLimited);
         let limit = Limit::KeyRate;
         Error::Exhausted { limit, retry_after }
     })?;
-    call::note_key(&key.id);
     let scope = Scope {
         actor: key.id.clone(),
         key_id: key.id.clone(),
