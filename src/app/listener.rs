@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
@@ -14,6 +14,10 @@ use super::connection::Connections;
 
 /// How long nothing is accepted when the system has run out of what a connection needs.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// How many connections wait in the system's queue until they are accepted; the system may allow fewer. When it is full Linux
+/// resets some of those that come, so that it has to bear all clients that come back at once after a restart.
+const BACKLOG: u32 = 4096;
 
 pub struct Listener {
     socket: TcpListener,
@@ -23,10 +27,10 @@ pub struct Listener {
 
 impl Listener {
     /// Connections beyond `max_connections` wait in the system's queue.
-    pub async fn bind(address: SocketAddr, max_connections: u32) -> Result<Self> {
+    pub fn bind(address: SocketAddr, max_connections: u32) -> Result<Self> {
         let places = usize::try_from(max_connections).unwrap_or(usize::MAX);
         Ok(Self {
-            socket: TcpListener::bind(address).await?,
+            socket: listen(address)?,
             places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
         })
     }
@@ -75,6 +79,17 @@ impl Listener {
             }
         }
     }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Connections of an earlier process that the system still remembers do not keep the port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Whether a peer went while it waited, which says nothing of the next.

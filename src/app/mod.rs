@@ -90,9 +90,8 @@ impl App {
             address: listen,
             source,
         };
-        let listener = Listener::bind(listen, config.server.max_connections)
-            .await
-            .map_err(cannot_listen)?;
+        let listener =
+            Listener::bind(listen, config.server.max_connections).map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let admission = Admission::new(&config.limits);
         let reflection = !config.server.no_reflection;

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 /// How long a client may go on to write what nobody reads.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Lets clients of HTTP/1 write up to `most` bytes to the end, while nothing of it is kept. There a body that nobody reads ends the
 /// connection, and with it an answer that the client, which is still writing, has not read yet. HTTP/2 ends the stream alone.

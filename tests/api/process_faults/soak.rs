@@ -1,4 +1,4 @@
-//! Every method over both protocols, for as long as `LEASH_SOAK_SECONDS` says (20 unless set).
+//! Every method over both protocols, for as long as `LEASH_TEST_SOAK_SECONDS` says (20 unless set).
 
 use std::{
     collections::BTreeSet,
@@ -54,7 +54,7 @@ const EXPECTED: [Code; 3] = [Code::Ok, Code::NotFound, Code::Unimplemented];
 on_both_databases! {
     async fn memory_and_connections_stay_flat_under_a_mixed_load(given: Prepared) {
         let Prepared { database, key } = given;
-        let seconds = env::var("LEASH_SOAK_SECONDS").map_or(20, |text| text.parse().expect("a number of seconds"));
+        let seconds = env::var("LEASH_TEST_SOAK_SECONDS").map_or(20, |text| text.parse().expect("a number of seconds"));
         let time = Duration::from_secs(seconds);
         let (mut server, address) = serve(&database.url, ANY_PORT, &["--database-max-connections", "6"]);
         let soak = Soak::new(address, &key);
