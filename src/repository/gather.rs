@@ -194,8 +194,8 @@ where
             return;
         }
         group.busy -= 1;
+        // Nobody waits, or the runtime is gone and nobody is left who could.
         if group.busy == 0 {
-            // Outside of a runtime nobody is left who waits.
             groups.remove(&self.key);
         }
     }

@@ -78,12 +78,11 @@ impl ScopedRepository<'_> {
 
     /// Writes a new lead with its pets.
     pub async fn create_lead(&self, lead: &Lead) -> Result<()> {
+        if let Some(new_leads) = &self.repository.new_leads {
+            return new_leads.write(lead).await;
+        }
         let insert = |transaction: DatabaseTransaction| async move {
-            let row = lead::Model::from(lead).into_active_model().reset_all();
-            lead::Entity::insert(row)
-                .exec_without_returning(&transaction)
-                .await?;
-            pets::insert_all(&transaction, lead).await?;
+            insert(&transaction, lead).await?;
             Ok((transaction, ()))
         };
         self.repository.transaction(insert).await
@@ -148,6 +147,15 @@ impl ScopedRepository<'_> {
         };
         self.repository.transaction(promote).await
     }
+}
+
+/// Writes a new lead with its pets.
+pub async fn insert(transaction: &DatabaseTransaction, lead: &Lead) -> Result<()> {
+    let row = lead::Model::from(lead).into_active_model().reset_all();
+    lead::Entity::insert(row)
+        .exec_without_returning(transaction)
+        .await?;
+    pets::insert_all(transaction, lead).await
 }
 
 async fn promote(

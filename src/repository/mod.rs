@@ -1,6 +1,6 @@
 //! The SeaORM layer: the only place that knows SQL.
 //!
-//! A public method that writes is one `Repository::transaction`, and nothing inside it uses the pool.
+//! A public method that writes is one `Repository::transaction`, or its part in one that several share, and nothing inside it uses the pool.
 
 mod api_key;
 mod cache;
@@ -13,6 +13,7 @@ mod error;
 mod gather;
 mod lead;
 mod lead_reader;
+mod lead_writer;
 mod migration;
 mod pet;
 mod replica;
@@ -32,6 +33,7 @@ use tokio::time::timeout;
 use self::cache::ShortMemory;
 use self::connection::Connections;
 use self::lead_reader::LeadReader;
+use self::lead_writer::LeadWriter;
 use self::replica::Replica;
 use self::rows::Sql;
 use self::running::Calls;
@@ -61,6 +63,8 @@ pub struct Repository {
     calls: Calls,
     /// Reads leads of the primary.
     leads: LeadReader,
+    /// On SQLite, where one commit may be that of several calls.
+    new_leads: Option<LeadWriter>,
     settings: ShortMemory<String, Arc<Settings>>,
     keys: ShortMemory<KeyDigest, Arc<ApiKey>>,
     /// The secrets of keys that were live when they were last looked up.
@@ -77,13 +81,16 @@ impl Repository {
             probe,
             replica,
         } = connection::connect(config, &calls).await?;
+        let acquire_timeout = config.acquire_timeout.0;
+        let new_leads = || LeadWriter::new(&writer, acquire_timeout, &calls);
         Ok(Self {
+            new_leads: connection::is_sqlite(&writer).then(new_leads),
             leads: LeadReader::new(&reader, &calls),
             writer,
             reader,
             probe,
             replica,
-            acquire_timeout: config.acquire_timeout.0,
+            acquire_timeout,
             calls,
             settings: ShortMemory::new("settings"),
             keys: ShortMemory::new("keys"),
