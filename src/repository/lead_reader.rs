@@ -66,16 +66,31 @@ async fn find(
     match find_all(db, company_id, &ids).await {
         Ok(found) => ids.iter().map(|id| Ok(found.get(id).cloned())).collect(),
         // A row that cannot be read fails those who asked for it, and nobody else.
-        Err(Error::Internal(_)) if ids.len() > 1 => {
-            let mut answers = Vec::with_capacity(ids.len());
-            for id in &ids {
-                let found = find_all(db, company_id, std::slice::from_ref(id)).await;
-                answers.push(found.map(|mut found| found.remove(id)));
-            }
-            answers
+        Err(Error::Internal(_)) if ids.iter().any(|id| *id != ids[0]) => {
+            find_each(db, company_id, &ids).await
         }
         Err(error) => ids.iter().map(|_| Err(error.again())).collect(),
     }
+}
+
+async fn find_each(
+    db: &DatabaseConnection,
+    company_id: &str,
+    ids: &[String],
+) -> Vec<Result<Option<Arc<Lead>>>> {
+    let mut found = HashMap::new();
+    for id in ids {
+        if !found.contains_key(id) {
+            let one = find_all(db, company_id, std::slice::from_ref(id)).await;
+            found.insert(id, one.map(|mut one| one.remove(id)));
+        }
+    }
+    ids.iter()
+        .map(|id| match &found[id] {
+            Ok(lead) => Ok(lead.clone()),
+            Err(error) => Err(error.again()),
+        })
+        .collect()
 }
 
 async fn find_all(

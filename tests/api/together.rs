@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::future::join_all;
 use leash::{
-    config::{AppConfig, Period},
+    config::Period,
     pb::customer::{Lead, Pet},
 };
 use tokio::{task::JoinHandle, time::sleep};
@@ -33,7 +33,17 @@ const ON_THE_WAY: Duration = Duration::from_millis(700);
 /// A server on which nothing ends by itself.
 async fn patient(backend: Backend) -> TestApp {
     let (database, key) = TestDatabase::prepared(backend).await;
-    TestApp::serve(database, key, |config: &mut AppConfig| {
+    patient_on(database, key).await
+}
+
+/// The same on the database of another.
+async fn patient_beside(app: &TestApp) -> TestApp {
+    let database = TestDatabase::at(app.backend(), app.database_url().to_owned());
+    patient_on(database, app.default_key().to_owned()).await
+}
+
+async fn patient_on(database: TestDatabase, key: String) -> TestApp {
+    TestApp::serve(database, key, |config| {
         config.limits.request_timeout = Period::from_secs(600);
         config.database.statement_timeout = Period::from_secs(0);
         config.database.acquire_timeout = Period::from_secs(60);
@@ -66,6 +76,7 @@ fn is_not_found(answer: Result<Lead, Status>) -> bool {
 
 on_both_databases! {
     async fn each_of_many_gets_has_the_lead_of_its_own_company(app: TestApp) {
+        let app = patient_beside(&app).await;
         let keys = [
             app.key_for(&["cmp_001"]).await,
             app.key_for(&["cmp_002"]).await,
@@ -106,6 +117,7 @@ on_both_databases! {
     }
 
     async fn a_get_sees_what_was_written_before_it_among_many_others(app: TestApp) {
+        let app = patient_beside(&app).await;
         let old = created(&mut app.leads(), numbered(0, john())).await;
         let stop = Arc::new(AtomicBool::new(false));
         let others: Vec<_> = (0..24).map(|_| {
@@ -141,6 +153,7 @@ on_both_databases! {
     }
 
     async fn a_lead_that_cannot_be_read_fails_nobody_elses_get(app: TestApp) {
+        let app = patient_beside(&app).await;
         let mut stored = Vec::new();
         for number in 0..12 {
             stored.push(created(&mut app.leads(), numbered(number, john())).await);
