@@ -101,6 +101,7 @@ impl Error {
             Self::Unavailable(cause)
             | Self::Busy(cause)
             | Self::Aborted(cause)
+            | Self::CommitUnknown(cause)
             | Self::Internal(cause) => cause.to_string(),
             error => error.to_string(),
         };
@@ -108,6 +109,7 @@ impl Error {
             Self::Unavailable(_) => Self::Unavailable(cause.into()),
             Self::Busy(_) => Self::Busy(cause.into()),
             Self::Aborted(_) => Self::Aborted(cause.into()),
+            Self::CommitUnknown(_) => Self::CommitUnknown(cause.into()),
             _ => Self::internal(cause),
         }
     }

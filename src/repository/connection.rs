@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::replica::Replica;
-use super::running::{GivenUp, Outdated};
+use super::running::{Calls, GivenUp};
 use super::statistics::timed;
 use crate::config::DatabaseConfig;
 use crate::error::{Error, Result};
@@ -49,15 +49,11 @@ pub struct Connections {
 }
 
 /// Connects to everything but the replica, which may be away.
-pub async fn connect(
-    config: &DatabaseConfig,
-    given_up: &GivenUp,
-    outdated: &Outdated,
-) -> Result<Connections> {
+pub async fn connect(config: &DatabaseConfig, calls: &Calls) -> Result<Connections> {
     let url = config.url.as_str();
     if is_postgres(url) {
-        let mut options = postgres_options(url, config, given_up);
-        let outdated = outdated.clone();
+        let mut options = postgres_options(url, config, &calls.given_up);
+        let outdated = calls.outdated.clone();
         options.map_sqlx_postgres_before_acquire(move |_, connection| {
             let is_fresh = connection.age < MAX_AGE && !outdated.holds_for(connection.age);
             Box::pin(async move { Ok(is_fresh) })
@@ -67,7 +63,7 @@ pub async fn connect(
             writer: pool.clone(),
             reader: pool,
             probe: Database::connect(aside(options)).await?,
-            replica: replica(config, given_up).await?,
+            replica: replica(config, calls).await?,
         })
     } else if let Some(file) = url.strip_prefix("sqlite:") {
         if file.contains(":memory:") || file.contains("mode=memory") {
@@ -98,7 +94,7 @@ pub async fn connect(
     }
 }
 
-async fn replica(config: &DatabaseConfig, given_up: &GivenUp) -> Result<Option<Replica>> {
+async fn replica(config: &DatabaseConfig, calls: &Calls) -> Result<Option<Replica>> {
     let Some(url) = config.read_url.as_deref() else {
         return Ok(None);
     };
@@ -108,11 +104,11 @@ async fn replica(config: &DatabaseConfig, given_up: &GivenUp) -> Result<Option<R
             "must begin with postgres:",
         ));
     }
-    let mut options = postgres_options(url, config, given_up);
+    let mut options = postgres_options(url, config, &calls.given_up);
     options.connect_lazy(true);
     let db = Database::connect(options).await?;
     let patience = config.acquire_timeout.0;
-    Ok(Some(Replica::new(db, patience, given_up.clone())))
+    Ok(Some(Replica::new(db, patience, calls)))
 }
 
 fn is_postgres(url: &str) -> bool {

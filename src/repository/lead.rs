@@ -8,6 +8,7 @@ use sea_orm::{
 };
 
 use super::entity::{Json, lead, lead_promotion, pet};
+use super::lead_reader::LeadReader;
 use super::rows::{Row, Sql, columns, some};
 use super::{ScopedRepository, customer as customers, pet as pets};
 use crate::domain::Stamp;
@@ -27,10 +28,17 @@ const JOIN_PETS: &str = " LEFT JOIN pet p ON p.company_id = l.company_id AND p.l
 impl ScopedRepository<'_> {
     /// The lead with this id, in any of the caller's companies.
     pub async fn get_lead(&self, id: &str) -> Result<Lead> {
-        self.read(|db| self.find_lead(db, id)).await
+        self.read_lead(|leads| self.find_lead(leads, id)).await
     }
 
-    async fn find_lead(&self, db: &DatabaseConnection, id: &str) -> Result<Lead> {
+    async fn find_lead(&self, leads: &LeadReader, id: &str) -> Result<Lead> {
+        let db = &leads.db;
+        if let Some(company_id) = self.scope.only_company() {
+            return match leads.find(company_id, id).await? {
+                Some(lead) => Ok(lead),
+                None => Err(self.why_no_lead(db, id).await?),
+            };
+        }
         let mut sql = select_by_id(db.get_database_backend(), id);
         sql.and_within("l.company_id", &self.scope.companies);
         sql.push(" ORDER BY l.company_id, p.position");
@@ -70,12 +78,11 @@ impl ScopedRepository<'_> {
 
     /// Writes a new lead with its pets.
     pub async fn create_lead(&self, lead: &Lead) -> Result<()> {
+        if let Some(new_leads) = &self.repository.new_leads {
+            return new_leads.write(lead).await;
+        }
         let insert = |transaction: DatabaseTransaction| async move {
-            let row = lead::Model::from(lead).into_active_model().reset_all();
-            lead::Entity::insert(row)
-                .exec_without_returning(&transaction)
-                .await?;
-            pets::insert_all(&transaction, lead).await?;
+            insert(&transaction, lead).await?;
             Ok((transaction, ()))
         };
         self.repository.transaction(insert).await
@@ -142,6 +149,15 @@ impl ScopedRepository<'_> {
     }
 }
 
+/// Writes a new lead with its pets.
+pub async fn insert(transaction: &DatabaseTransaction, lead: &Lead) -> Result<()> {
+    let row = lead::Model::from(lead).into_active_model().reset_all();
+    lead::Entity::insert(row)
+        .exec_without_returning(transaction)
+        .await?;
+    pets::insert_all(transaction, lead).await
+}
+
 async fn promote(
     transaction: &DatabaseTransaction,
     settings: &Settings,
@@ -181,6 +197,19 @@ fn select_by_id(backend: DbBackend, id: &str) -> Sql {
     let text = format!("{} FROM lead l{JOIN_PETS} WHERE l.id = ", *WITH_PETS);
     let mut sql = Sql::new(backend, text);
     sql.bind(id);
+    sql
+}
+
+/// Those of a company's leads that have one of these ids, each once.
+pub fn select_of_company(backend: DbBackend, company_id: &str, ids: &[String]) -> Sql {
+    let text = format!(
+        "{} FROM lead l{JOIN_PETS} WHERE l.company_id = ",
+        *WITH_PETS
+    );
+    let mut sql = Sql::new(backend, text);
+    sql.bind(company_id);
+    sql.and_any("l.id", ids);
+    sql.push(" ORDER BY l.id, p.position");
     sql
 }
 
@@ -268,7 +297,7 @@ impl LeadFilter {
 }
 
 /// Rows of leads and their pets, each lead's rows side by side, as leads.
-fn read_all(rows: &[QueryResult]) -> Result<Vec<Lead>> {
+pub fn read_all(rows: &[QueryResult]) -> Result<Vec<Lead>> {
     let pet_columns = lead::Column::iter().len();
     let mut leads: Vec<Lead> = Vec::new();
     for row in rows {

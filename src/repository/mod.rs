@@ -1,6 +1,6 @@
 //! The SeaORM layer: the only place that knows SQL.
 //!
-//! A public method that writes is one `Repository::transaction`, and nothing inside it uses the pool.
+//! A public method that writes is one `Repository::transaction`, or its part in one that several share, and nothing inside it uses the pool.
 
 mod api_key;
 mod cache;
@@ -10,7 +10,10 @@ mod customer_note;
 mod customer_tag;
 mod entity;
 mod error;
+mod gather;
 mod lead;
+mod lead_reader;
+mod lead_writer;
 mod migration;
 mod pet;
 mod replica;
@@ -29,9 +32,11 @@ use tokio::time::timeout;
 
 use self::cache::ShortMemory;
 use self::connection::Connections;
+use self::lead_reader::LeadReader;
+use self::lead_writer::LeadWriter;
 use self::replica::Replica;
 use self::rows::Sql;
-use self::running::{GivenUp, Health, Outdated};
+use self::running::Calls;
 use crate::config::DatabaseConfig;
 use crate::domain::api_key::{ApiKey, KeyDigest};
 use crate::domain::scope::Scope;
@@ -55,9 +60,11 @@ pub struct Repository {
     replica: Option<Replica>,
     /// How long a call may wait for a connection, or for its turn to write.
     acquire_timeout: Duration,
-    health: Health,
-    given_up: GivenUp,
-    outdated: Outdated,
+    calls: Calls,
+    /// Reads leads of the primary.
+    leads: LeadReader,
+    /// On SQLite, where one commit may be that of several calls.
+    new_leads: Option<LeadWriter>,
     settings: ShortMemory<String, Arc<Settings>>,
     keys: ShortMemory<KeyDigest, Arc<ApiKey>>,
     /// The secrets of keys that were live when they were last looked up.
@@ -67,22 +74,24 @@ pub struct Repository {
 impl Repository {
     /// Connects, and makes the SQLite file if it is not there. Does not touch the schema.
     pub async fn connect(config: &DatabaseConfig) -> Result<Self> {
-        let (given_up, outdated) = (GivenUp::never(), Outdated::never());
+        let calls = Calls::none_yet();
         let Connections {
             writer,
             reader,
             probe,
             replica,
-        } = connection::connect(config, &given_up, &outdated).await?;
+        } = connection::connect(config, &calls).await?;
+        let acquire_timeout = config.acquire_timeout.0;
+        let new_leads = || LeadWriter::new(&writer, acquire_timeout, &calls);
         Ok(Self {
+            new_leads: connection::is_sqlite(&writer).then(new_leads),
+            leads: LeadReader::new(&reader, &calls),
             writer,
             reader,
             probe,
             replica,
-            acquire_timeout: config.acquire_timeout.0,
-            health: Health::up(),
-            given_up,
-            outdated,
+            acquire_timeout,
+            calls,
             settings: ShortMemory::new("settings"),
             keys: ShortMemory::new("keys"),
             proven: Cache::new(PROVEN_MAX),
@@ -111,9 +120,10 @@ impl Repository {
 
     /// Whether the database answers a real question within this time.
     pub async fn answers_within(&self, patience: Duration) -> bool {
-        let asked = self.given_up.unless_finished(connection::ping(&self.probe));
+        let asked = connection::ping(&self.probe);
+        let asked = self.calls.given_up.unless_finished(asked);
         let is_up = matches!(timeout(patience, asked).await, Ok(Ok(())));
-        self.health.set(is_up);
+        self.calls.health.set(is_up);
         is_up
     }
 

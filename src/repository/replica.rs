@@ -7,7 +7,8 @@ use std::time::Duration;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::running::GivenUp;
+use super::lead_reader::LeadReader;
+use super::running::{Calls, GivenUp};
 use super::{Repository, SchemaState, ScopedRepository, migration};
 use crate::error::{Error, Result};
 
@@ -19,6 +20,7 @@ const CATCH_UP: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Replica {
     db: DatabaseConnection,
+    leads: LeadReader,
     /// How long it may take to answer, before the primary is asked instead.
     patience: Duration,
     given_up: GivenUp,
@@ -30,11 +32,12 @@ pub struct Replica {
 
 impl Replica {
     /// A replica that nobody has asked yet.
-    pub fn new(db: DatabaseConnection, patience: Duration, given_up: GivenUp) -> Self {
+    pub fn new(db: DatabaseConnection, patience: Duration, calls: &Calls) -> Self {
         Self {
+            leads: LeadReader::new(&db, calls),
             db,
             patience,
-            given_up,
+            given_up: calls.given_up.clone(),
             is_up: Arc::default(),
             is_awaited: Arc::default(),
         }
@@ -49,14 +52,11 @@ impl Replica {
     }
 
     /// What the replica answers; nothing if it cannot, or if the primary may know more: what it does not have may be on its way.
-    async fn ask<'a, T, R>(&'a self, read: impl Fn(&'a DatabaseConnection) -> R) -> Option<T>
-    where
-        R: Future<Output = Result<T>>,
-    {
+    async fn ask<T>(&self, read: impl Future<Output = Result<T>>) -> Option<T> {
         if !self.is_up.load(Ordering::Relaxed) {
             return None;
         }
-        match self.in_time(read(&self.db)).await {
+        match self.in_time(read).await {
             Ok(answer) => Some(answer),
             Err(Error::Unavailable(cause) | Error::Busy(cause)) => {
                 if self.is_up.swap(false, Ordering::Relaxed) {
@@ -140,12 +140,29 @@ impl<'a> ScopedRepository<'a> {
     where
         R: Future<Output = Result<T>>,
     {
-        if self.may_be_stale
-            && let Some(replica) = &self.repository.replica
-            && let Some(answer) = replica.ask(&read).await
+        if let Some(replica) = self.replica()
+            && let Some(answer) = replica.ask(read(&replica.db)).await
         {
             return Ok(answer);
         }
         read(&self.repository.reader).await
+    }
+
+    /// The same for leads by their ids.
+    pub(super) async fn read_lead<T, R>(&self, read: impl Fn(&'a LeadReader) -> R) -> Result<T>
+    where
+        R: Future<Output = Result<T>>,
+    {
+        if let Some(replica) = self.replica()
+            && let Some(answer) = replica.ask(read(&replica.leads)).await
+        {
+            return Ok(answer);
+        }
+        read(&self.repository.leads).await
+    }
+
+    fn replica(&self) -> Option<&'a Replica> {
+        let replica = self.repository.replica.as_ref();
+        replica.filter(|_| self.may_be_stale)
     }
 }

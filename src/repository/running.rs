@@ -31,8 +31,25 @@ struct State {
     outdated: Outdated,
 }
 
-impl Repository {
-    pub fn call(&self) -> Call {
+/// What all calls share.
+#[derive(Clone)]
+pub struct Calls {
+    pub health: Health,
+    pub given_up: GivenUp,
+    pub outdated: Outdated,
+}
+
+impl Calls {
+    /// Those of a database that was reached a moment ago.
+    pub fn none_yet() -> Self {
+        Self {
+            health: Health::up(),
+            given_up: GivenUp::never(),
+            outdated: Outdated::never(),
+        }
+    }
+
+    pub fn begin(&self) -> Call {
         Call {
             state: Arc::new(State {
                 commit_has_begun: AtomicBool::new(false),
@@ -41,6 +58,12 @@ impl Repository {
             }),
             given_up: self.given_up.clone(),
         }
+    }
+}
+
+impl Repository {
+    pub fn call(&self) -> Call {
+        self.calls.begin()
     }
 }
 

@@ -27,28 +27,44 @@ impl Repository {
     where
         W: Future<Output = Result<(DatabaseTransaction, T)>>,
     {
-        let mut attempt = 1;
-        loop {
-            match self.attempt(&work).await {
-                Err(Error::Aborted(cause)) if attempt < ATTEMPTS => {
-                    tracing::debug!(%cause, attempt, "a transaction collided: {cause}");
-                    sleep(pause_after(attempt)).await;
-                    attempt += 1;
-                }
-                ended => return ended,
+        run(&self.writer, self.acquire_timeout, work).await
+    }
+}
+
+/// The same outside of the repository; `patience` is how long it may wait for its turn to write.
+pub async fn run<T, W>(
+    db: &DatabaseConnection,
+    patience: Duration,
+    work: impl Fn(DatabaseTransaction) -> W,
+) -> Result<T>
+where
+    W: Future<Output = Result<(DatabaseTransaction, T)>>,
+{
+    let mut attempt = 1;
+    loop {
+        match run_once(db, patience, &work).await {
+            Err(Error::Aborted(cause)) if attempt < ATTEMPTS => {
+                tracing::debug!(%cause, attempt, "a transaction collided: {cause}");
+                sleep(pause_after(attempt)).await;
+                attempt += 1;
             }
+            ended => return ended,
         }
     }
+}
 
-    async fn attempt<T, W>(&self, work: impl Fn(DatabaseTransaction) -> W) -> Result<T>
-    where
-        W: Future<Output = Result<(DatabaseTransaction, T)>>,
-    {
-        let transaction = begin(&self.writer, self.acquire_timeout).await?;
-        let (transaction, done) = work(transaction).await?;
-        commit(transaction).await?;
-        Ok(done)
-    }
+async fn run_once<T, W>(
+    db: &DatabaseConnection,
+    patience: Duration,
+    work: impl Fn(DatabaseTransaction) -> W,
+) -> Result<T>
+where
+    W: Future<Output = Result<(DatabaseTransaction, T)>>,
+{
+    let transaction = begin(db, patience).await?;
+    let (transaction, done) = work(transaction).await?;
+    commit(transaction).await?;
+    Ok(done)
 }
 
 /// Starts a transaction that writes. On SQLite it takes the write lock at once: one that took it later could find it gone.
@@ -72,7 +88,8 @@ pub async fn begin(db: &DatabaseConnection, patience: Duration) -> Result<Databa
     }
 }
 
-async fn commit(transaction: DatabaseTransaction) -> Result<()> {
+/// Commits, and tells failures of which nobody knows whether they wrote from those that surely did not.
+pub async fn commit(transaction: DatabaseTransaction) -> Result<()> {
     running::commit_begins();
     match transaction.commit().await {
         Ok(()) => Ok(()),

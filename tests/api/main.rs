@@ -31,4 +31,5 @@ mod replica;
 mod retries;
 mod settings;
 mod telemetry;
+mod together;
 mod update;

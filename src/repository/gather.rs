@@ -1,0 +1,357 @@
+//! Many questions that come at once, answered together.
+//!
+//! Questions go together when they have the same key. While a key has a lane free its question goes out at once, so that a lone
+//! caller waits for nothing. While all are busy, questions wait for the next lane to come free, which takes along all that wait:
+//! the busier it is, the fewer statements a question costs. A question joins only a round that has not begun, so that its
+//! answer is never from before it was asked.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::error::{Error, Result};
+
+type Answers<A> = Pin<Box<dyn Future<Output = Vec<Result<A>>> + Send>>;
+
+/// A way to answer questions together. Clones share the lanes.
+pub struct Gather<K, Q, A>(Arc<Shared<K, Q, A>>);
+
+impl<K, Q, A> Clone for Gather<K, Q, A> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Shared<K, Q, A> {
+    lanes: usize,
+    most: usize,
+    answer: Box<dyn Fn(K, Vec<Q>) -> Answers<A> + Send + Sync>,
+    /// Of each key that anybody asks under now.
+    groups: Mutex<HashMap<K, Group<Q, A>>>,
+}
+
+struct Group<Q, A> {
+    waiting: VecDeque<Waiting<Q, A>>,
+    busy: usize,
+}
+
+struct Waiting<Q, A> {
+    question: Q,
+    caller: oneshot::Sender<Result<A>>,
+}
+
+impl<K, Q, A> Gather<K, Q, A>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    Q: Send + 'static,
+    A: Send + 'static,
+{
+    /// `answer` gives one answer for each question, in their order. Of one key it is asked at most `most` questions at a time, and
+    /// at most `lanes` times at once; the keys do not wait for one another.
+    pub fn new<F>(
+        lanes: usize,
+        most: usize,
+        answer: impl Fn(K, Vec<Q>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Vec<Result<A>>> + Send + 'static,
+    {
+        Self(Arc::new(Shared {
+            lanes,
+            most,
+            answer: Box::new(move |key, questions| Box::pin(answer(key, questions))),
+            groups: Mutex::default(),
+        }))
+    }
+
+    /// The answer to `question`. A caller who stops waiting is left out, or, once the round is under way, not waited for; a round
+    /// that nobody waits for any more ends at once.
+    pub async fn ask(&self, key: K, question: Q) -> Result<A> {
+        let (caller, answer) = oneshot::channel();
+        if let Some(lane) = self.0.enter(key, Waiting { question, caller }) {
+            tokio::spawn(lane.run());
+        }
+        answer
+            .await
+            .unwrap_or_else(|_| Err(Error::internal("a round ended without an answer")))
+    }
+}
+
+impl<K, Q, A> Shared<K, Q, A>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    Q: Send + 'static,
+    A: Send + 'static,
+{
+    /// Nothing that holds the lock can panic half-way.
+    fn groups(&self) -> MutexGuard<'_, HashMap<K, Group<Q, A>>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(self: &Arc<Self>, key: K, waiting: Waiting<Q, A>) -> Option<Lane<K, Q, A>> {
+        let mut groups = self.groups();
+        let group = groups.entry(key.clone()).or_insert_with(|| Group {
+            waiting: VecDeque::new(),
+            busy: 0,
+        });
+        group.waiting.push_back(waiting);
+        (group.busy < self.lanes).then(|| {
+            group.busy += 1;
+            Lane {
+                shared: Arc::clone(self),
+                key,
+            }
+        })
+    }
+
+    /// The questions of the next round: those that have waited longest.
+    fn next_round(&self, key: &K) -> Vec<Waiting<Q, A>> {
+        let mut round = Vec::new();
+        if let Some(group) = self.groups().get_mut(key) {
+            while round.len() < self.most
+                && let Some(waiting) = group.waiting.pop_front()
+            {
+                if !waiting.caller.is_closed() {
+                    round.push(waiting);
+                }
+            }
+        }
+        round
+    }
+}
+
+/// The right to answer one round of a key at a time; given back when this is dropped.
+struct Lane<K, Q, A>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    Q: Send + 'static,
+    A: Send + 'static,
+{
+    shared: Arc<Shared<K, Q, A>>,
+    key: K,
+}
+
+impl<K, Q, A> Lane<K, Q, A>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    Q: Send + 'static,
+    A: Send + 'static,
+{
+    async fn run(self) {
+        loop {
+            let round = self.shared.next_round(&self.key);
+            if round.is_empty() {
+                break;
+            }
+            let (questions, mut callers): (Vec<_>, Vec<_>) = round
+                .into_iter()
+                .map(|waiting| (waiting.question, waiting.caller))
+                .unzip();
+            let answers = (self.shared.answer)(self.key.clone(), questions);
+            let answers = tokio::select! {
+                answers = answers => answers,
+                () = all_gone(&mut callers) => continue,
+            };
+            for (caller, answer) in callers.into_iter().zip(answers) {
+                // Whoever has gone meanwhile needs no answer.
+                caller.send(answer).ok();
+            }
+        }
+    }
+}
+
+async fn all_gone<A>(callers: &mut [oneshot::Sender<Result<A>>]) {
+    for caller in callers {
+        caller.closed().await;
+    }
+}
+
+/// However a lane ends, a panic included, whoever waits gets another one.
+impl<K, Q, A> Drop for Lane<K, Q, A>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    Q: Send + 'static,
+    A: Send + 'static,
+{
+    fn drop(&mut self) {
+        let mut groups = self.shared.groups();
+        let Some(group) = groups.get_mut(&self.key) else {
+            return;
+        };
+        if !group.waiting.is_empty()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            drop(groups);
+            let lane = Self {
+                shared: Arc::clone(&self.shared),
+                key: self.key.clone(),
+            };
+            runtime.spawn(lane.run());
+            return;
+        }
+        group.busy -= 1;
+        // Nobody waits, or the runtime is gone and nobody is left who could.
+        if group.busy == 0 {
+            groups.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Answers each number with how many were asked together, once a permit lets it.
+    fn counting(lanes: usize, gate: &Arc<Semaphore>) -> Gather<u32, u32, usize> {
+        let gate = Arc::clone(gate);
+        Gather::new(lanes, 10, move |_, questions: Vec<u32>| {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.acquire().await.expect("open").forget();
+                if questions.contains(&13) {
+                    panic!("unlucky");
+                }
+                questions.iter().map(|_| Ok(questions.len())).collect()
+            }
+        })
+    }
+
+    fn ask(
+        gather: &Gather<u32, u32, usize>,
+        question: u32,
+    ) -> tokio::task::JoinHandle<Result<usize>> {
+        let gather = gather.clone();
+        tokio::spawn(async move { gather.ask(question % 2, question).await })
+    }
+
+    async fn settle() {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn answered(asked: tokio::task::JoinHandle<Result<usize>>) -> usize {
+        let answer = tokio::time::timeout(Duration::from_secs(10), asked).await;
+        answer
+            .expect("in time")
+            .expect("no panic")
+            .expect("an answer")
+    }
+
+    #[tokio::test]
+    async fn a_lone_question_goes_out_at_once_and_later_ones_together() {
+        let gate = Arc::new(Semaphore::new(0));
+        let gather = counting(1, &gate);
+        let first = ask(&gather, 1);
+        settle().await;
+        let (odd, even) = ([3, 5, 7], [2, 4]);
+        let odd: Vec<_> = odd.into_iter().map(|n| ask(&gather, n)).collect();
+        let even: Vec<_> = even.into_iter().map(|n| ask(&gather, n)).collect();
+        settle().await;
+        gate.add_permits(3);
+        assert_eq!(answered(first).await, 1);
+        for asked in odd {
+            assert_eq!(answered(asked).await, 3);
+        }
+        for asked in even {
+            assert_eq!(answered(asked).await, 2);
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_do_not_wait_for_one_another_and_leave_nothing_behind() {
+        let gate = Arc::new(Semaphore::new(0));
+        let gather = counting(1, &gate);
+        let (odd, even) = (ask(&gather, 1), ask(&gather, 2));
+        settle().await;
+        let waiting = |key| {
+            let groups = gather.0.groups();
+            groups.get(&key).map(|group| group.waiting.len())
+        };
+        assert_eq!((waiting(0), waiting(1)), (Some(0), Some(0)));
+        gate.add_permits(2);
+        assert_eq!(answered(odd).await, 1);
+        assert_eq!(answered(even).await, 1);
+        settle().await;
+        assert!(gather.0.groups().is_empty());
+    }
+
+    #[tokio::test]
+    async fn no_round_is_larger_than_the_most() {
+        let gate = Arc::new(Semaphore::new(0));
+        let gather = counting(1, &gate);
+        let asked: Vec<_> = (0..26).map(|n| ask(&gather, n * 2)).collect();
+        settle().await;
+        gate.add_permits(10);
+        let mut sizes = Vec::new();
+        for asked in asked {
+            sizes.push(answered(asked).await);
+        }
+        assert!(sizes.iter().all(|size| *size <= 10), "{sizes:?}");
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_left_is_left_out_and_a_round_without_callers_ends() {
+        let gate = Arc::new(Semaphore::new(0));
+        let gather = counting(1, &gate);
+        let first = ask(&gather, 1);
+        settle().await;
+        let (second, third) = (ask(&gather, 3), ask(&gather, 5));
+        settle().await;
+        first.abort();
+        second.abort();
+        settle().await;
+        gate.add_permits(1);
+        assert_eq!(
+            answered(third).await,
+            1,
+            "the first round gave its permit back"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_panic_fails_its_own_round_alone() {
+        let gate = Arc::new(Semaphore::new(0));
+        let gather = counting(1, &gate);
+        let unlucky = ask(&gather, 13);
+        settle().await;
+        let next = ask(&gather, 15);
+        settle().await;
+        gate.add_permits(2);
+        assert!(unlucky.await.expect("the caller lives").is_err());
+        assert_eq!(answered(next).await, 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_question_of_many_is_answered_once() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&asked);
+        let gather = Gather::new(3, 64, move |_, questions: Vec<u32>| {
+            counter.fetch_add(questions.len(), Ordering::Relaxed);
+            async move {
+                tokio::task::yield_now().await;
+                questions.into_iter().map(Ok).collect()
+            }
+        });
+        let tasks: Vec<_> = (0..2_000)
+            .map(|n| {
+                let gather = gather.clone();
+                tokio::spawn(async move { (n, gather.ask(n % 5, n).await.expect("an answer")) })
+            })
+            .collect();
+        for task in tasks {
+            let (question, answer) = task.await.expect("no panic");
+            assert_eq!(question, answer);
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 2_000);
+    }
+}
