@@ -7,6 +7,7 @@ use sea_orm::{
     DbBackend, DbErr, EntityTrait, IntoActiveModel, Iterable, QueryFilter, QueryResult,
 };
 
+use super::connection::is_sqlite;
 use super::entity::{Json, lead, lead_promotion, pet};
 use super::lead_reader::LeadReader;
 use super::rows::{Row, Sql, columns, some};
@@ -33,7 +34,10 @@ impl ScopedRepository<'_> {
 
     async fn find_lead(&self, leads: &LeadReader, id: &str) -> Result<Lead> {
         let db = &leads.db;
-        if let Some(company_id) = self.scope.only_company() {
+        // SQLite answers one get as fast as its share of many.
+        if let Some(company_id) = self.scope.only_company()
+            && !is_sqlite(db)
+        {
             return match leads.find(company_id, id).await? {
                 Some(lead) => Ok(lead),
                 None => Err(self.why_no_lead(db, id).await?),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 
-use super::connection::is_sqlite;
 use super::gather::Gather;
 use super::lead::select_of_company;
 use super::running::Calls;
@@ -14,9 +13,7 @@ use crate::error::{Error, Result};
 
 /// How many statements of one company may be on their way at once. PostgreSQL works on one while the answer to another travels;
 /// still it is a part of the pool, so that one company's gets leave connections to other calls.
-const LANES_POSTGRES: usize = 4;
-/// An SQLite statement keeps a processor busy from end to end.
-const LANES_SQLITE: usize = 2;
+const LANES: usize = 4;
 /// How many leads a statement reads at most, so that the first of them does not wait long for the last.
 const MOST: usize = 64;
 
@@ -29,12 +26,8 @@ pub struct LeadReader {
 
 impl LeadReader {
     pub fn new(db: &DatabaseConnection, calls: &Calls) -> Self {
-        let lanes = match is_sqlite(db) {
-            true => LANES_SQLITE,
-            false => LANES_POSTGRES,
-        };
         let (reader, calls) = (db.clone(), calls.clone());
-        let gather = Gather::new(lanes, MOST, move |company_id: String, ids| {
+        let gather = Gather::new(LANES, MOST, move |company_id: String, ids| {
             let (db, calls) = (reader.clone(), calls.clone());
             // A statement of several calls is nobody's: it has a call of its own, which ends when all of them are over.
             async move {
