@@ -8,9 +8,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::hash::Hash;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
@@ -108,29 +110,31 @@ where
         })
     }
 
-    /// The questions of the next round: those that have waited longest.
-    fn next_round(&self, key: &K) -> Vec<Waiting<Q, A>> {
+    /// The questions of the next round: those that have waited longest. Where nobody waits, the lane is given back.
+    fn next_round(&self, key: &K) -> Option<Vec<Waiting<Q, A>>> {
+        let mut groups = self.groups();
+        let group = groups.get_mut(key)?;
         let mut round = Vec::new();
-        if let Some(group) = self.groups().get_mut(key) {
-            while round.len() < self.most
-                && let Some(waiting) = group.waiting.pop_front()
-            {
-                if !waiting.caller.is_closed() {
-                    round.push(waiting);
-                }
+        while round.len() < self.most
+            && let Some(waiting) = group.waiting.pop_front()
+        {
+            if !waiting.caller.is_closed() {
+                round.push(waiting);
             }
         }
-        round
+        if !round.is_empty() {
+            return Some(round);
+        }
+        group.busy -= 1;
+        if group.busy == 0 {
+            groups.remove(key);
+        }
+        None
     }
 }
 
-/// The right to answer one round of a key at a time; given back when this is dropped.
-struct Lane<K, Q, A>
-where
-    K: Clone + Eq + Hash + Send + 'static,
-    Q: Send + 'static,
-    A: Send + 'static,
-{
+/// The right to answer one round of a key at a time.
+struct Lane<K, Q, A> {
     shared: Arc<Shared<K, Q, A>>,
     key: K,
 }
@@ -142,21 +146,19 @@ where
     A: Send + 'static,
 {
     async fn run(self) {
-        loop {
-            let round = self.shared.next_round(&self.key);
-            if round.is_empty() {
-                break;
-            }
+        while let Some(round) = self.shared.next_round(&self.key) {
             let (questions, mut callers): (Vec<_>, Vec<_>) = round
                 .into_iter()
                 .map(|waiting| (waiting.question, waiting.caller))
                 .unzip();
-            let answers = (self.shared.answer)(self.key.clone(), questions);
+            let (answer, key) = (&self.shared.answer, self.key.clone());
+            let answers = async move { answer(key, questions).await };
             let answers = tokio::select! {
-                answers = answers => answers,
+                answers = AssertUnwindSafe(answers).catch_unwind() => answers,
                 () = all_gone(&mut callers) => continue,
             };
-            for (caller, answer) in callers.into_iter().zip(answers) {
+            // A round that panicked is told about by the hook, and has no answers; the next one goes on.
+            for (caller, answer) in callers.into_iter().zip(answers.unwrap_or_default()) {
                 // Whoever has gone meanwhile needs no answer.
                 caller.send(answer).ok();
             }
@@ -167,37 +169,6 @@ where
 async fn all_gone<A>(callers: &mut [oneshot::Sender<Result<A>>]) {
     for caller in callers {
         caller.closed().await;
-    }
-}
-
-/// However a lane ends, a panic included, whoever waits gets another one.
-impl<K, Q, A> Drop for Lane<K, Q, A>
-where
-    K: Clone + Eq + Hash + Send + 'static,
-    Q: Send + 'static,
-    A: Send + 'static,
-{
-    fn drop(&mut self) {
-        let mut groups = self.shared.groups();
-        let Some(group) = groups.get_mut(&self.key) else {
-            return;
-        };
-        if !group.waiting.is_empty()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            drop(groups);
-            let lane = Self {
-                shared: Arc::clone(&self.shared),
-                key: self.key.clone(),
-            };
-            runtime.spawn(lane.run());
-            return;
-        }
-        group.busy -= 1;
-        // Nobody waits, or the runtime is gone and nobody is left who could.
-        if group.busy == 0 {
-            groups.remove(&self.key);
-        }
     }
 }
 
@@ -329,6 +300,23 @@ mod tests {
         gate.add_permits(2);
         assert!(unlucky.await.expect("the caller lives").is_err());
         assert_eq!(answered(next).await, 1);
+    }
+
+    #[test]
+    fn a_runtime_may_end_while_questions_wait() {
+        let gate = Arc::new(Semaphore::new(0));
+        let gather = counting(1, &gate);
+        let runtime = tokio::runtime::Builder::new_multi_thread().build();
+        let runtime = runtime.expect("a runtime");
+        runtime.block_on(async {
+            ask(&gather, 1);
+            settle().await;
+            ask(&gather, 3);
+            settle().await;
+        });
+        drop(runtime);
+        drop(gather);
+        assert_eq!(Arc::strong_count(&gate), 1, "nothing is left behind");
     }
 
     #[tokio::test(flavor = "multi_thread")]
