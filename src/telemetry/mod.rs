@@ -15,9 +15,9 @@ use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
 use tracing_subscriber::filter::{FilterExt as _, filter_fn};
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, fmt, registry};
+use tracing_subscriber::{EnvFilter, Registry, fmt, registry};
 
 use crate::config::TelemetryConfig;
 
@@ -48,20 +48,23 @@ pub fn start(
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     let lines = match format {
-        LogFormat::Text => lines.boxed(),
+        LogFormat::Text => lines.with_filter(filter).boxed(),
         LogFormat::Json => lines
             .json()
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(false)
+            .with_filter(filter)
             .boxed(),
     };
     let traces = Traces::start(config)?;
-    registry()
-        .with(lines.with_filter(filter))
-        .with(traces.layer())
-        .with(config.metrics_listen.map(|_| acquires::layer()))
-        .try_init()?;
+    // A list, as a layer that is not there would count as one that wants every span: they would be made for nobody.
+    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![lines];
+    layers.extend(traces.layer().map(Layer::boxed));
+    if config.metrics_listen.is_some() {
+        layers.push(acquires::layer().boxed());
+    }
+    registry().with(layers).try_init()?;
     std::panic::set_hook(Box::new(panics::log));
     Ok(traces)
 }
