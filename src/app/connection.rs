@@ -6,7 +6,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, Version};
@@ -18,14 +17,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tonic::transport::server::{Connected as _, TcpConnectInfo};
-use tower::ServiceExt as _;
 
 use super::calls::{Answer, Call, Calls};
 use super::drain::{Phase, Progress};
 use super::tls::Acceptor;
 use super::traffic::{Noted, Traffic};
 use crate::config::{LimitsConfig, ServerConfig};
-use crate::http::Leaving;
+use crate::http::{Leaving, Server};
 
 /// How long a peer has for the TLS handshake, and then for its first request (HTTP/1) or its preface (HTTP/2).
 const OPENING: Duration = Duration::from_secs(10);
@@ -49,7 +47,7 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// What is the same for all connections of a server.
 pub struct Connections {
-    pub routes: Router,
+    pub front: Server,
     pub http: auto::Builder<TokioExecutor>,
     pub tls: Option<Acceptor>,
     pub max_age: Option<Duration>,
@@ -150,11 +148,11 @@ impl Connections {
             request.extensions_mut().insert(Leaving);
         }
         let is_http1 = request.version() < Version::HTTP_2;
-        let routes = self.routes.clone();
+        let front = self.front.clone();
         let progress = self.progress.clone();
         let traffic = Arc::clone(traffic);
         async move {
-            let mut response = routes.oneshot(request).await?;
+            let mut response = front.answer(request).await;
             if is_http1 && (traffic.is_leaving() || progress.has_reached(Phase::Leaving)) {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);

@@ -11,11 +11,9 @@ use std::future::pending;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::time::{sleep, timeout};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
-use tower::util::MapRequestLayer;
 
 use self::calls::Calls;
 use self::connection::Connections;
@@ -70,7 +68,7 @@ pub enum StartError {
 /// A server that is ready to run: connected, migrated and bound, so that calls already wait for it.
 pub struct App {
     repository: Repository,
-    routes: Router,
+    front: http::Server,
     health: HealthReporter,
     listener: Listener,
     tls: Option<Tls>,
@@ -95,12 +93,9 @@ impl App {
         let address = listener.local_addr().map_err(cannot_listen)?;
         let admission = Admission::new(&config.limits);
         let reflection = !config.server.no_reflection;
-        let (grpc, health) = grpc::routes(&repository, &admission, &config.limits, reflection);
+        let (grpc, health) = grpc::services(&repository, &admission, &config.limits, reflection);
         Ok(Self {
-            // It has to run as soon as the request is there.
-            routes: http::beside(grpc, &repository, admission, &config)?.layer(
-                MapRequestLayer::new(grpc::deadline::note(config.limits.request_timeout.0)),
-            ),
+            front: http::beside(grpc, &repository, admission, &config)?,
             repository,
             health,
             listener,
@@ -127,7 +122,7 @@ impl App {
         let drain = Drain::new();
         let max_age = self.server.connection_max_age.0;
         let connections = Connections {
-            routes: self.routes,
+            front: self.front,
             http: connection::http(&self.server, &self.limits),
             tls: self.tls.as_ref().map(Tls::acceptor),
             max_age: (!max_age.is_zero()).then_some(max_age),

@@ -5,8 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -55,6 +54,29 @@ impl From<OwnedSemaphorePermit> for Place {
     }
 }
 
+/// How a request gets in.
+#[derive(Debug, Clone, Copy)]
+pub enum Way {
+    /// Without a place, or with one that it has already.
+    Free,
+    /// With one of those that are counted apart.
+    Aside,
+    InTurn,
+}
+
+impl Way {
+    pub fn of(request: &Request) -> Self {
+        let path = request.uri().path();
+        if path.starts_with(HEALTH) || request.extensions().get::<Place>().is_some() {
+            Self::Free
+        } else if REFLECTION.iter().any(|service| path.starts_with(service)) {
+            Self::Aside
+        } else {
+            Self::InTurn
+        }
+    }
+}
+
 impl Admission {
     pub fn new(limits: &LimitsConfig) -> Self {
         let places = |count: u32| Arc::new(Semaphore::new(count as usize));
@@ -87,6 +109,22 @@ impl Admission {
         sending::hold(answer, place, self.sending_timeout)
     }
 
+    /// The layer that lets in as many calls as there are places.
+    pub async fn admit(&self, way: Way, work: impl Future<Output = Response>) -> Response {
+        let answered = match way {
+            Way::Free => Ok(work.await),
+            Way::Aside => match self.reflect() {
+                Ok(place) => Ok(sending::hold_open(work.await, place)),
+                Err(error) => Err(error),
+            },
+            Way::InTurn => match self.enter().await {
+                Ok(place) => Ok(self.hold(work.await, place)),
+                Err(error) => Err(error),
+            },
+        };
+        answered.unwrap_or_else(|error| Status::from(error).into_http())
+    }
+
     fn refuse(&self, reason: Shed) -> Error {
         metrics::shed(reason);
         // Spread, so that those who are refused together do not come back together.
@@ -102,24 +140,6 @@ impl Admission {
         permit
             .map(Place::from)
             .map_err(|_| self.refuse(Shed::Overloaded))
-    }
-}
-
-/// The layer that lets in as many calls as there are places.
-pub async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    if path.starts_with(HEALTH) || request.extensions().get::<Place>().is_some() {
-        return next.run(request).await;
-    }
-    if REFLECTION.iter().any(|service| path.starts_with(service)) {
-        return match admission.reflect() {
-            Ok(place) => sending::hold_open(next.run(request).await, place),
-            Err(error) => Status::from(error).into_http(),
-        };
-    }
-    match admission.enter().await {
-        Ok(place) => admission.hold(next.run(request).await, place),
-        Err(error) => Status::from(error).into_http(),
     }
 }
 

@@ -3,15 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::extract::Request;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use chrono::Utc;
 use http::{Extensions, HeaderMap, header::AUTHORIZATION};
-use tonic::Status;
 
 use super::admission;
 use super::rate::{Failures, KeyRate, Peer};
@@ -34,37 +31,34 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// What keys are compared with, and how often they may be shown.
-#[derive(Clone)]
 pub struct Keys {
     repository: Repository,
-    rate: Arc<KeyRate>,
-    failures: Arc<Failures>,
+    rate: KeyRate,
+    failures: Failures,
 }
 
 impl Keys {
     pub fn new(repository: Repository, limits: &LimitsConfig) -> Self {
         Self {
             repository,
-            rate: KeyRate::new(limits.key_rate_limit).into(),
-            failures: Failures::new(limits.auth_failure_limit).into(),
+            rate: KeyRate::new(limits.key_rate_limit),
+            failures: Failures::new(limits.auth_failure_limit),
         }
     }
-}
 
-pub async fn authenticate(State(keys): State<Keys>, mut request: Request, next: Next) -> Response {
-    if is_open(request.uri().path()) {
-        return next.run(request).await;
-    }
-    match scope_of_headers(&keys, request.headers(), request.extensions()).await {
-        Ok(scope) => {
-            let caller = Caller {
-                actor: actor(request.headers(), &scope),
-                scope,
-            };
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+    /// The layer that gives a request the scope of its key. Where none is needed there is none.
+    pub async fn authenticate(&self, request: &mut Request) -> Result<()> {
+        if is_open(request.uri().path()) {
+            return Ok(());
         }
-        Err(error) => Status::from(error).into_http(),
+        let (headers, extensions) = (request.headers(), request.extensions());
+        let scope = scope_of_headers(self, headers, extensions).await?;
+        let caller = Caller {
+            actor: actor(headers, &scope),
+            scope,
+        };
+        request.extensions_mut().insert(caller);
+        Ok(())
     }
 }
 

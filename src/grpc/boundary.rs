@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
 use tonic::{Code, Status};
@@ -14,9 +13,13 @@ use super::call;
 use super::methods::note_method;
 use super::status::{DOMAIN, MESSAGE_TOO_LARGE, with_request_info};
 
-pub async fn cross(request: Request, next: Next) -> Response {
+/// What is known of a call before anything is done for it.
+pub fn note(request: &Request) {
     note_method(request.uri().path());
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+}
+
+pub async fn cross(work: impl Future<Output = Response>) -> Response {
+    let answered = AssertUnwindSafe(work).catch_unwind().await;
     let response = answered.unwrap_or_else(|_| panicked().into_http());
     let status = Status::from_header_map(response.headers()).filter(is_bare);
     call::watch(match status {
@@ -60,7 +63,6 @@ fn completed(status: &Status) -> Status {
 mod tests {
     use axum::Router;
     use axum::body::Body;
-    use axum::middleware::from_fn;
     use axum::routing::post;
     use tonic_types::StatusExt;
     use tower::ServiceExt;
@@ -73,9 +75,11 @@ mod tests {
             .header(X_REQUEST_ID, request_id)
             .body(Body::empty())
             .expect("a request");
-        let layered = handler.layer(from_fn(cross)).layer(from_fn(observe));
-        let answered = layered.oneshot(request).await;
-        answered.expect("a router cannot fail")
+        let work = async move |request| {
+            let answered = handler.oneshot(request).await;
+            answered.expect("a router cannot fail")
+        };
+        observe(request, async |request| cross(work(request)).await).await
     }
 
     #[tokio::test]

@@ -7,7 +7,6 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -41,7 +40,10 @@ pub fn protocol_of(headers: &HeaderMap) -> Protocol {
 
 /// The outermost layer of both protocols: knows of every request, whatever becomes of it, and gives its answer the request's id
 /// and the trace's.
-pub async fn observe(request: Request, next: Next) -> Response {
+pub async fn observe<F: Future<Output = Response>>(
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
     let call = Call::begin(
         request_id_of(request.headers()),
         protocol_of(request.headers()),
@@ -49,7 +51,7 @@ pub async fn observe(request: Request, next: Next) -> Response {
         request.version(),
         request.headers(),
     );
-    let mut response = call.scope(next.run(request)).await;
+    let mut response = call.scope(answer(request)).await;
     note_head(&call, &response);
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(call.request_id()) {

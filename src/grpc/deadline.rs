@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http::HeaderMap;
 use tokio::time::error::Elapsed;
@@ -53,27 +52,29 @@ pub fn timeout_of(headers: &HeaderMap) -> Result<Option<Duration>, InvalidTimeou
 
 /// Notes when a call ends at the latest: when its caller stops waiting, or after `longest`. Has to run as soon as the request is
 /// there, as a client counts from when it has sent it.
-pub fn note<B>(longest: Duration) -> impl Fn(http::Request<B>) -> http::Request<B> + Copy {
-    move |mut request| {
-        let asked = timeout_of(request.headers()).ok().flatten();
-        let timeout = asked.map_or(longest, |asked| asked.min(longest));
-        if let Some(deadline) = Instant::now().checked_add(timeout) {
-            request.extensions_mut().insert(Deadline(deadline));
-        }
-        request
+pub fn note<B>(longest: Duration, mut request: http::Request<B>) -> http::Request<B> {
+    let asked = timeout_of(request.headers()).ok().flatten();
+    let timeout = asked.map_or(longest, |asked| asked.min(longest));
+    if let Some(deadline) = Instant::now().checked_add(timeout) {
+        request.extensions_mut().insert(Deadline(deadline));
     }
+    request
+}
+
+/// The deadline that was noted of a request.
+pub fn of(request: &Request) -> Option<Deadline> {
+    request.extensions().get().copied()
 }
 
 /// The layer that answers a call whose deadline passes, and ends its work. A stream has no natural end, and none here: it has
 /// answered once it begins.
 pub async fn enforce(
-    State(repository): State<Repository>,
-    request: Request,
-    next: Next,
+    repository: &Repository,
+    deadline: Option<Deadline>,
+    work: impl Future<Output = Response>,
 ) -> Response {
-    let deadline = request.extensions().get().copied();
     let call = repository.call();
-    let answered = in_time(deadline, call.attend(next.run(request))).await;
+    let answered = in_time(deadline, call.attend(work)).await;
     answered.unwrap_or_else(|_| expired(call.written()).into_http())
 }
 

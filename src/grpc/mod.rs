@@ -15,11 +15,20 @@ mod sending;
 mod setting;
 mod status;
 
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::response::Response;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
+use tower::{Service, ServiceExt as _};
 
 use crate::config::LimitsConfig;
 use crate::pb;
@@ -28,7 +37,7 @@ use crate::pb::customer::lead_service_server::LeadServiceServer;
 use crate::pb::setting::setting_service_server::SettingServiceServer;
 use crate::repository::Repository;
 
-use self::admission::Admission;
+use self::admission::{Admission, Way};
 use self::auth::Keys;
 use self::customer::Customers;
 use self::lead::Leads;
@@ -51,13 +60,72 @@ const SERVICES: [&str; 4] = [
 /// The largest message to a service that needs no key; what they are asked is a name.
 const OPEN_MESSAGE_MAX: usize = 16 * 1024;
 
-/// Every service of the server behind its layers, and what sets their health.
-pub fn routes(
+/// Every service of the server behind its layers. They are plain functions around one another: a stack of `tower` layers would be
+/// copied, box by box, for every call. Clones share all of it.
+#[derive(Clone)]
+pub struct Services(Arc<Layers>);
+
+struct Layers {
+    repository: Repository,
+    admission: Admission,
+    keys: Keys,
+    services: Router,
+}
+
+impl Layers {
+    /// The outermost comes first: what authentication answers passes the boundary, too.
+    async fn answer(&self, request: Request) -> Response {
+        boundary::note(&request);
+        boundary::cross(self.in_time(request)).await
+    }
+
+    async fn in_time(&self, request: Request) -> Response {
+        let deadline = deadline::of(&request);
+        // Boxed here and below: each function around a future has room for it several times.
+        let work = self.admitted(request).boxed();
+        deadline::enforce(&self.repository, deadline, work).await
+    }
+
+    async fn admitted(&self, request: Request) -> Response {
+        let way = Way::of(&request);
+        let work = self.authenticated(request).boxed();
+        self.admission.admit(way, work).await
+    }
+
+    async fn authenticated(&self, mut request: Request) -> Response {
+        if let Err(error) = self.keys.authenticate(&mut request).await {
+            return tonic::Status::from(error).into_http();
+        }
+        let Ok(response) = self.services.clone().oneshot(request).await;
+        response
+    }
+}
+
+impl<B> Service<http::Request<B>> for Services
+where
+    B: HttpBody<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let layers = Arc::clone(&self.0);
+        async move { Ok(layers.answer(request.map(Body::new)).await) }.boxed()
+    }
+}
+
+/// Every service of the server, and what sets their health.
+pub fn services(
     repository: &Repository,
     admission: &Admission,
     limits: &LimitsConfig,
     reflection: bool,
-) -> (Router, HealthReporter) {
+) -> (Services, HealthReporter) {
     let (reporter, health) = tonic_health::server::health_reporter();
     let message_max = limits.max_message_size as usize;
     let leads = LeadServiceServer::new(Leads::new(repository.clone()));
@@ -72,18 +140,13 @@ pub fn routes(
     if reflection {
         add_reflection(&mut routes);
     }
-    // The last layer is the outermost: what authentication answers passes the boundary, too.
-    let router = routes
-        .routes()
-        .into_axum_router()
-        .layer(from_fn_with_state(
-            Keys::new(repository.clone(), limits),
-            auth::authenticate,
-        ))
-        .layer(from_fn_with_state(admission.clone(), admission::admit))
-        .layer(from_fn_with_state(repository.clone(), deadline::enforce))
-        .layer(from_fn(boundary::cross));
-    (router, reporter)
+    let layers = Layers {
+        repository: repository.clone(),
+        admission: admission.clone(),
+        keys: Keys::new(repository.clone(), limits),
+        services: routes.routes().into_axum_router(),
+    };
+    (Services(Arc::new(layers)), reporter)
 }
 
 /// Reflection in both versions: grpcurl asks for the first, older clients for the second.
@@ -103,6 +166,39 @@ fn add_reflection(routes: &mut tonic::service::RoutesBuilder) {
         }
         (Err(error), _) | (_, Err(error)) => {
             tracing::error!(%error, "reflection is off: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DatabaseConfig;
+
+    /// What a call carries is copied each time that it is handed on, and is there for as long as the call waits.
+    #[tokio::test]
+    async fn a_call_carries_little_through_the_layers() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let database = DatabaseConfig {
+            url: format!("sqlite://{}/leash.db", directory.path().display()),
+            ..DatabaseConfig::default()
+        };
+        let repository = Repository::connect(&database).await.expect("a database");
+        let limits = LimitsConfig::default();
+        let layers = Layers {
+            admission: Admission::new(&limits),
+            keys: Keys::new(repository.clone(), &limits),
+            services: Router::new(),
+            repository,
+        };
+        let request = || Request::new(Body::empty());
+        for carried in [
+            size_of_val(&layers.authenticated(request())),
+            size_of_val(&layers.admitted(request())),
+            size_of_val(&layers.in_time(request())),
+            size_of_val(&layers.answer(request())),
+        ] {
+            assert!(carried < 4096, "{carried} bytes");
         }
     }
 }

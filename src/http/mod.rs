@@ -19,24 +19,29 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::BoxError;
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, TryFutureExt as _};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use prost_reflect::DescriptorPool;
 use tonic_web::{GrpcWebLayer, GrpcWebService};
-use tower::{Layer as _, ServiceExt as _};
+use tower::util::{BoxCloneSyncService, Either};
+use tower::{Layer as _, Service, ServiceExt as _};
 use tower_http::compression::predicate::SizeAbove;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
-use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, Any, Cors, CorsLayer};
 use tower_http::decompression::RequestDecompressionLayer;
 
 use self::json::{MessageId, Schema};
@@ -44,7 +49,7 @@ use self::refusal::{Refusal, allow};
 use self::routes::{InvalidRule, Routes};
 use crate::config::{AppConfig, LimitsConfig};
 use crate::grpc::admission::Admission;
-use crate::grpc::{note_code, observe, panicked, protocol_of};
+use crate::grpc::{Services, deadline, note_code, observe, panicked, protocol_of};
 use crate::pb;
 use crate::repository::Repository;
 use crate::telemetry::call::{Protocol, note_method};
@@ -75,7 +80,7 @@ pub enum StartError {
 
 /// What turns requests into calls.
 struct Front {
-    grpc: Router,
+    grpc: BoxCloneSyncService<Request, Response, Infallible>,
     admission: Admission,
     /// The largest body, in bytes.
     body_max: usize,
@@ -88,7 +93,11 @@ struct Front {
 impl Front {
     /// `descriptors` is an encoded `FileDescriptorSet` of the methods that `grpc` answers.
     fn new(
-        grpc: Router,
+        grpc: impl Service<Request, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
         descriptors: &[u8],
         admission: Admission,
         limits: &LimitsConfig,
@@ -99,7 +108,7 @@ impl Front {
         let schema = Schema::new(&pool);
         let status = schema.id_of("google.rpc.Status");
         Ok(Self {
-            grpc,
+            grpc: BoxCloneSyncService::new(grpc),
             admission,
             body_max: limits.max_message_size as usize,
             routes: Routes::new(&pool, &schema)?,
@@ -131,11 +140,11 @@ impl Front {
 
 /// Both protocols: the methods of `grpc` as they are, for browsers, and as JSON.
 pub fn beside(
-    grpc: Router,
+    grpc: Services,
     repository: &Repository,
     admission: Admission,
     config: &AppConfig,
-) -> Result<Router, StartError> {
+) -> Result<Server, StartError> {
     let limits = &config.limits;
     let front = Front::new(grpc.clone(), pb::FILE_DESCRIPTOR_SET, admission, limits)?;
     let description = openapi::document(&DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET)?);
@@ -143,39 +152,77 @@ pub fn beside(
         .merge(openapi::routes(&description))
         .merge(docs::routes());
     let json = front.serve(pages);
-    let protocols = Protocols {
+    let protocols = Protocols(Arc::new(Ways {
         grpc_web: GrpcWebLayer::new().layer(grpc.clone()),
         grpc,
         json,
         drained_max: DRAINED_BODIES * u64::from(limits.max_message_size),
-    };
-    let router = Router::new().fallback(dispatch).with_state(protocols);
-    let router = match cors(&config.http.cors_allow_origin) {
-        Some(cors) => router.layer(cors),
-        None => router,
-    };
-    Ok(router.layer(from_fn(observe)))
+    }));
+    let cors = cors(&config.http.cors_allow_origin);
+    Ok(Server {
+        protocols: match cors {
+            Some(cors) => Either::Left(cors.layer(protocols)),
+            None => Either::Right(protocols),
+        },
+        request_timeout: limits.request_timeout.0,
+    })
 }
 
+/// What answers every request. Clones share all of it.
 #[derive(Clone)]
-struct Protocols {
-    grpc: Router,
-    grpc_web: GrpcWebService<Router>,
+pub struct Server {
+    protocols: Either<Cors<Protocols>, Protocols>,
+    request_timeout: Duration,
+}
+
+impl Server {
+    pub async fn answer<B>(&self, request: http::Request<B>) -> Response
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        // Before anything else: clients count from when they have sent it.
+        let request = deadline::note(self.request_timeout, request.map(Body::new));
+        let protocols = self.protocols.clone();
+        let answer = async |request| {
+            let Ok(response) = protocols.oneshot(request).await;
+            response
+        };
+        observe(request, answer).await
+    }
+}
+
+/// A request goes the way of its protocol.
+#[derive(Clone)]
+struct Protocols(Arc<Ways>);
+
+struct Ways {
+    grpc: Services,
+    grpc_web: GrpcWebService<Services>,
     json: Router,
     drained_max: u64,
 }
 
-async fn dispatch(State(protocols): State<Protocols>, request: Request) -> Response {
-    let request = leftovers::read_aside(request, protocols.drained_max);
-    let Ok(response) = match protocol_of(request.headers()) {
-        Protocol::GrpcWeb => {
-            let response = protocols.grpc_web.oneshot(request).await;
-            response.map(|response| response.map(Body::new))
+impl Service<Request> for Protocols {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let Self(ways) = self;
+        let request = leftovers::read_aside(request, ways.drained_max);
+        match protocol_of(request.headers()) {
+            Protocol::GrpcWeb => {
+                let answered = ways.grpc_web.clone().oneshot(request);
+                answered.map_ok(|response| response.map(Body::new)).boxed()
+            }
+            Protocol::Grpc => ways.grpc.clone().call(request),
+            Protocol::Http => ways.json.clone().oneshot(request).boxed(),
         }
-        Protocol::Grpc => protocols.grpc.oneshot(request).await,
-        Protocol::Http => protocols.json.oneshot(request).await,
-    };
-    response
+    }
 }
 
 /// The outermost layer of the front: turns a panic into an answer, and answers HEAD.

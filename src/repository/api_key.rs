@@ -113,7 +113,7 @@ impl Repository {
         digest: KeyDigest,
         now: Timestamp,
     ) -> Result<Result<Arc<ApiKey>, NotLive>> {
-        let reading = async {
+        let reading = async || {
             let key = self.find_key(digest).await?;
             if key.as_ref().is_some_and(|key| key.check_live(now).is_ok()) {
                 self.proven.insert(digest, ()).await;

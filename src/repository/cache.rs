@@ -47,12 +47,24 @@ where
     }
 
     /// What is remembered of `key`, or else what `read` finds. Any number of callers wait for one reading.
-    pub async fn recall(
+    pub async fn recall<F>(&self, key: K, read: impl FnOnce() -> F) -> Result<Option<V>>
+    where
+        F: Future<Output = Result<Option<V>>>,
+    {
+        let key = (self.changes.load(Ordering::SeqCst), key);
+        if let Some(value) = self.entries.get(&key).await {
+            self.asked.hit.increment(1);
+            return Ok(Some(value));
+        }
+        // Boxed, as every call would carry the room for what few of them do.
+        Box::pin(self.learn(key, read())).await
+    }
+
+    async fn learn(
         &self,
-        key: K,
+        key: (u64, K),
         read: impl Future<Output = Result<Option<V>>>,
     ) -> Result<Option<V>> {
-        let key = (self.changes.load(Ordering::SeqCst), key);
         let mut is_hit = true;
         let reading = async {
             is_hit = false;
@@ -62,10 +74,10 @@ where
                 Err(error) => Err(Some(error)),
             }
         };
-        let recalled = self.entries.try_get_with(key, reading).await;
+        let learned = self.entries.try_get_with(key, reading).await;
         let asked = &self.asked;
         if is_hit { &asked.hit } else { &asked.miss }.increment(1);
-        match recalled {
+        match learned {
             Ok(value) => Ok(Some(value)),
             Err(missing) => missing
                 .as_ref()

@@ -28,7 +28,10 @@ fn echoing() -> Router {
     let here = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/tests");
     let grpc = Router::new().route("/echo.v1.EchoService/{method}", post(echo));
     let front = new_front(grpc, &compiled(here.as_ref(), "echo.proto")).expect("sound rules");
-    front.serve(Router::new()).layer(from_fn(observe))
+    let observed = async |request, next: Next| observe(request, |request| next.run(request)).await;
+    front
+        .serve(Router::new())
+        .layer(axum::middleware::from_fn(observed))
 }
 
 /// Answers with the message and the metadata of the call, or with what `x-answer` says.

@@ -65,7 +65,7 @@ impl ScopedRepository<'_> {
 impl Repository {
     /// The settings of a company as they are, or were a few seconds ago where another process has changed them since.
     pub async fn settings(&self, company_id: &str) -> Result<Option<Arc<Settings>>> {
-        let reading = async {
+        let reading = async || {
             let settings = read_at_one_moment(&self.reader, company_id).await?;
             Ok(settings.map(Arc::new))
         };
