@@ -27,6 +27,8 @@ const MAX_AGE: Duration = Duration::from_mins(30);
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it waits for another process's write at a time, which nothing can end.
 const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 250";
+/// How many rows SQLite may be ahead of those who read them.
+const ROWS_AT_ONCE: usize = 1024;
 /// How long a connection to PostgreSQL may take to end what it was in the middle of, before it is closed.
 const FREE_WITHIN: Duration = Duration::from_millis(250);
 /// How often PostgreSQL looks whether the client of a running statement is still there, in milliseconds.
@@ -200,12 +202,14 @@ async fn free(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 
 fn sqlite_options(config: &DatabaseConfig, read_only: bool) -> ConnectOptions {
     let mut options = options(&config.url, config);
-    options.map_sqlx_sqlite_pool_opts(|pool: SqlitePoolOptions| {
-        timed(pool)
-            .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(BUSY_TIMEOUT).await.map(drop) })
-            })
-            .after_release(|connection, _| Box::pin(is_outside_of_transactions(connection)))
+    options.map_sqlx_sqlite_pool_opts(move |pool: SqlitePoolOptions| {
+        let pool = timed(pool).after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(BUSY_TIMEOUT).await.map(drop) })
+        });
+        if read_only {
+            return pool;
+        }
+        pool.after_release(|connection, _| Box::pin(is_outside_of_transactions(connection)))
     });
     options.map_sqlx_sqlite_opts(move |sqlite: SqliteConnectOptions| {
         let sqlite = sqlite
@@ -214,6 +218,8 @@ fn sqlite_options(config: &DatabaseConfig, read_only: bool) -> ConnectOptions {
             // An acknowledged write survives a power cut.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // A page of leads at once: its thread need not wait for the reader of its rows.
+            .row_buffer_size(ROWS_AT_ONCE)
             .busy_timeout(OPEN_TIMEOUT);
         if read_only {
             sqlite.pragma("query_only", "ON")

@@ -4,6 +4,8 @@
 //! caller waits for nothing. While all are busy, questions wait for the next lane to come free, which takes along all that wait:
 //! the busier it is, the fewer statements a question costs. A question joins only a round that has not begun, so that its
 //! answer is never from before it was asked.
+//!
+//! A lane keeps what a round leaves it, such as a connection, for its next one.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -17,21 +19,21 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 
-type Answers<A> = Pin<Box<dyn Future<Output = Vec<Result<A>>> + Send>>;
+type Answers<A, S> = Pin<Box<dyn Future<Output = (Vec<Result<A>>, S)> + Send>>;
 
 /// A way to answer questions together. Clones share the lanes.
-pub struct Gather<K, Q, A>(Arc<Shared<K, Q, A>>);
+pub struct Gather<K, Q, A, S = ()>(Arc<Shared<K, Q, A, S>>);
 
-impl<K, Q, A> Clone for Gather<K, Q, A> {
+impl<K, Q, A, S> Clone for Gather<K, Q, A, S> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-struct Shared<K, Q, A> {
+struct Shared<K, Q, A, S> {
     lanes: usize,
     most: usize,
-    answer: Box<dyn Fn(K, Vec<Q>) -> Answers<A> + Send + Sync>,
+    answer: Box<dyn Fn(K, Vec<Q>, S) -> Answers<A, S> + Send + Sync>,
     /// Of each key that anybody asks under now.
     groups: Mutex<HashMap<K, Group<Q, A>>>,
 }
@@ -46,26 +48,28 @@ struct Waiting<Q, A> {
     caller: oneshot::Sender<Result<A>>,
 }
 
-impl<K, Q, A> Gather<K, Q, A>
+impl<K, Q, A, S> Gather<K, Q, A, S>
 where
     K: Clone + Eq + Hash + Send + 'static,
     Q: Send + 'static,
     A: Send + 'static,
+    S: Default + Send + 'static,
 {
-    /// `answer` gives one answer for each question, in their order. Of one key it is asked at most `most` questions at a time, and
+    /// `answer` gives one answer for each question, in their order, and what its lane keeps for the next round: a lane begins with
+    /// the default, and again after a round that came to no end. Of one key it is asked at most `most` questions at a time, and
     /// at most `lanes` times at once; the keys do not wait for one another.
     pub fn new<F>(
         lanes: usize,
         most: usize,
-        answer: impl Fn(K, Vec<Q>) -> F + Send + Sync + 'static,
+        answer: impl Fn(K, Vec<Q>, S) -> F + Send + Sync + 'static,
     ) -> Self
     where
-        F: Future<Output = Vec<Result<A>>> + Send + 'static,
+        F: Future<Output = (Vec<Result<A>>, S)> + Send + 'static,
     {
         Self(Arc::new(Shared {
             lanes,
             most,
-            answer: Box::new(move |key, questions| Box::pin(answer(key, questions))),
+            answer: Box::new(move |key, questions, kept| Box::pin(answer(key, questions, kept))),
             groups: Mutex::default(),
         }))
     }
@@ -83,18 +87,19 @@ where
     }
 }
 
-impl<K, Q, A> Shared<K, Q, A>
+impl<K, Q, A, S> Shared<K, Q, A, S>
 where
     K: Clone + Eq + Hash + Send + 'static,
     Q: Send + 'static,
     A: Send + 'static,
+    S: Default + Send + 'static,
 {
     /// Nothing that holds the lock can panic half-way.
     fn groups(&self) -> MutexGuard<'_, HashMap<K, Group<Q, A>>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(self: &Arc<Self>, key: K, waiting: Waiting<Q, A>) -> Option<Lane<K, Q, A>> {
+    fn enter(self: &Arc<Self>, key: K, waiting: Waiting<Q, A>) -> Option<Lane<K, Q, A, S>> {
         let mut groups = self.groups();
         let group = groups.entry(key.clone()).or_insert_with(|| Group {
             waiting: VecDeque::new(),
@@ -134,31 +139,36 @@ where
 }
 
 /// The right to answer one round of a key at a time.
-struct Lane<K, Q, A> {
-    shared: Arc<Shared<K, Q, A>>,
+struct Lane<K, Q, A, S> {
+    shared: Arc<Shared<K, Q, A, S>>,
     key: K,
 }
 
-impl<K, Q, A> Lane<K, Q, A>
+impl<K, Q, A, S> Lane<K, Q, A, S>
 where
     K: Clone + Eq + Hash + Send + 'static,
     Q: Send + 'static,
     A: Send + 'static,
+    S: Default + Send + 'static,
 {
     async fn run(self) {
+        let mut kept = S::default();
         while let Some(round) = self.shared.next_round(&self.key) {
             let (questions, mut callers): (Vec<_>, Vec<_>) = round
                 .into_iter()
                 .map(|waiting| (waiting.question, waiting.caller))
                 .unzip();
             let (answer, key) = (&self.shared.answer, self.key.clone());
-            let answers = async move { answer(key, questions).await };
+            let begun = std::mem::take(&mut kept);
+            let answers = async move { answer(key, questions, begun).await };
             let answers = tokio::select! {
                 answers = AssertUnwindSafe(answers).catch_unwind() => answers,
                 () = all_gone(&mut callers) => continue,
             };
             // A round that panicked is told about by the hook, and has no answers; the next one goes on.
-            for (caller, answer) in callers.into_iter().zip(answers.unwrap_or_default()) {
+            let (answers, left) = answers.unwrap_or_default();
+            kept = left;
+            for (caller, answer) in callers.into_iter().zip(answers) {
                 // Whoever has gone meanwhile needs no answer.
                 caller.send(answer).ok();
             }
@@ -184,14 +194,14 @@ mod tests {
     /// Answers each number with how many were asked together, once a permit lets it.
     fn counting(lanes: usize, gate: &Arc<Semaphore>) -> Gather<u32, u32, usize> {
         let gate = Arc::clone(gate);
-        Gather::new(lanes, 10, move |_, questions: Vec<u32>| {
+        Gather::new(lanes, 10, move |_, questions: Vec<u32>, ()| {
             let gate = Arc::clone(&gate);
             async move {
                 gate.acquire().await.expect("open").forget();
                 if questions.contains(&13) {
                     panic!("unlucky");
                 }
-                questions.iter().map(|_| Ok(questions.len())).collect()
+                (questions.iter().map(|_| Ok(questions.len())).collect(), ())
             }
         })
     }
@@ -302,6 +312,33 @@ mod tests {
         assert_eq!(answered(next).await, 1);
     }
 
+    #[tokio::test]
+    async fn a_lane_keeps_what_its_round_leaves_until_nobody_waits() {
+        let gate = Arc::new(Semaphore::new(0));
+        let opened = Arc::clone(&gate);
+        let rounds = Gather::new(1, 1, move |(), _: Vec<()>, before: usize| {
+            let gate = Arc::clone(&opened);
+            async move {
+                gate.acquire().await.expect("open").forget();
+                (vec![Ok(before)], before + 1)
+            }
+        });
+        for _ in 0..2 {
+            let asked: Vec<_> = (0..3)
+                .map(|_| {
+                    let rounds = rounds.clone();
+                    tokio::spawn(async move { rounds.ask((), ()).await })
+                })
+                .collect();
+            settle().await;
+            gate.add_permits(3);
+            for (expected, asked) in asked.into_iter().enumerate() {
+                assert_eq!(answered(asked).await, expected);
+            }
+            settle().await;
+        }
+    }
+
     #[test]
     fn a_runtime_may_end_while_questions_wait() {
         let gate = Arc::new(Semaphore::new(0));
@@ -323,11 +360,11 @@ mod tests {
     async fn every_question_of_many_is_answered_once() {
         let asked = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&asked);
-        let gather = Gather::new(3, 64, move |_, questions: Vec<u32>| {
+        let gather = Gather::new(3, 64, move |_, questions: Vec<u32>, ()| {
             counter.fetch_add(questions.len(), Ordering::Relaxed);
             async move {
                 tokio::task::yield_now().await;
-                questions.into_iter().map(Ok).collect()
+                (questions.into_iter().map(Ok).collect(), ())
             }
         });
         let tasks: Vec<_> = (0..2_000)

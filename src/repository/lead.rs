@@ -7,10 +7,9 @@ use sea_orm::{
     DbBackend, DbErr, EntityTrait, IntoActiveModel, Iterable, QueryFilter, QueryResult,
 };
 
-use super::connection::is_sqlite;
 use super::entity::{Json, lead, lead_promotion, pet};
 use super::lead_reader::LeadReader;
-use super::rows::{Row, Sql, columns, some};
+use super::rows::{Row, Sql, columns, insert_rows, some};
 use super::{ScopedRepository, customer as customers, pet as pets};
 use crate::domain::Stamp;
 use crate::domain::customer::Customer;
@@ -34,10 +33,7 @@ impl ScopedRepository<'_> {
 
     async fn find_lead(&self, leads: &LeadReader, id: &str) -> Result<Lead> {
         let db = &leads.db;
-        // SQLite answers one get as fast as its share of many.
-        if let Some(company_id) = self.scope.only_company()
-            && !is_sqlite(db)
-        {
+        if let Some(company_id) = self.scope.only_company() {
             return match leads.find(company_id, id).await? {
                 Some(lead) => Ok(lead),
                 None => Err(self.why_no_lead(db, id).await?),
@@ -82,14 +78,7 @@ impl ScopedRepository<'_> {
 
     /// Writes a new lead with its pets.
     pub async fn create_lead(&self, lead: &Lead) -> Result<()> {
-        if let Some(new_leads) = &self.repository.new_leads {
-            return new_leads.write(lead).await;
-        }
-        let insert = |transaction: DatabaseTransaction| async move {
-            insert(&transaction, lead).await?;
-            Ok((transaction, ()))
-        };
-        self.repository.transaction(insert).await
+        self.repository.new_leads.write(lead).await
     }
 
     /// Turns a lead into what `change` makes of it; nobody else changes it meanwhile. Writes nothing when nothing changes.
@@ -153,13 +142,11 @@ impl ScopedRepository<'_> {
     }
 }
 
-/// Writes a new lead with its pets.
-pub async fn insert(transaction: &DatabaseTransaction, lead: &Lead) -> Result<()> {
-    let row = lead::Model::from(lead).into_active_model().reset_all();
-    lead::Entity::insert(row)
-        .exec_without_returning(transaction)
-        .await?;
-    pets::insert_all(transaction, lead).await
+/// Writes new leads with their pets.
+pub async fn insert_all(transaction: &DatabaseTransaction, leads: &[&Lead]) -> Result<()> {
+    let row = |lead: &&Lead| lead::Model::from(*lead).into_active_model().reset_all();
+    insert_rows(transaction, leads.iter().map(row).collect()).await?;
+    pets::insert_all(transaction, leads).await
 }
 
 async fn promote(

@@ -1,4 +1,4 @@
-//! New leads on SQLite: those that wait to be written at once share one commit, which is what takes the time.
+//! New leads: those that wait to be written at once share a transaction, whose commit and round trips are what takes the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
 
+use super::connection::is_sqlite;
 use super::gather::Gather;
 use super::running::{self, Calls};
 use super::{lead as leads, transaction};
@@ -13,7 +14,9 @@ use crate::domain::lead::Lead;
 use crate::error::{Error, Result};
 
 /// SQLite has one writer.
-const LANES: usize = 1;
+const SQLITE_LANES: usize = 1;
+/// How many transactions of new leads PostgreSQL may have at once: it works on one while the answer to another travels.
+const POSTGRES_LANES: usize = 4;
 /// How many leads share a commit at most: by then it is a small part of what they take, and other writes wait for their turn.
 const MOST: usize = 64;
 
@@ -29,14 +32,23 @@ struct NewLead {
 impl LeadWriter {
     /// `patience` is how long a round may wait for its turn to write.
     pub fn new(db: &DatabaseConnection, patience: Duration, calls: &Calls) -> Self {
+        let lanes = if is_sqlite(db) {
+            SQLITE_LANES
+        } else {
+            POSTGRES_LANES
+        };
         let (db, calls) = (db.clone(), calls.clone());
-        Self(Gather::new(LANES, MOST, move |(), new: Vec<NewLead>| {
-            let (db, calls) = (db.clone(), calls.clone());
-            async move {
-                let round = Round { db, patience };
-                calls.begin().attend(round.write(&new)).await
-            }
-        }))
+        Self(Gather::new(
+            lanes,
+            MOST,
+            move |(), new: Vec<NewLead>, ()| {
+                let (db, calls) = (db.clone(), calls.clone());
+                async move {
+                    let round = Round { db, patience };
+                    (calls.begin().attend(round.write(&new)).await, ())
+                }
+            },
+        ))
     }
 
     /// Writes a new lead with its pets. When this is dropped before its turn has come, nothing is written.
@@ -55,57 +67,46 @@ struct Round {
 
 impl Round {
     async fn write(&self, new: &[NewLead]) -> Vec<Result<()>> {
-        if let [only] = new {
-            return vec![self.write_alone(only).await];
-        }
-        let written = match transaction::begin(&self.db, self.patience).await {
-            Ok(transaction) => write_together(transaction, new).await,
-            Err(error) => return new.iter().map(|_| Err(error.again())).collect(),
-        };
-        match written {
+        match self.write_together(new).await {
             Ok(()) => new.iter().map(|_| Ok(())).collect(),
-            Err(error @ Error::CommitUnknown(_)) => {
+            Err(error @ (Error::CommitUnknown(_) | Error::Busy(_) | Error::Unavailable(_))) => {
                 new.iter().map(|_| Err(error.again())).collect()
             }
+            Err(error) if new.len() == 1 => vec![Err(error)],
             // Nothing of it is there: whoever is not to blame is not to suffer.
             Err(cause) => {
                 tracing::debug!(%cause, "new leads are written one by one: {cause}");
-                new.iter().for_each(|new| new.turn.give_back());
                 let mut written = Vec::with_capacity(new.len());
                 for new in new {
-                    written.push(self.write_alone(new).await);
+                    written.push(self.write_together(std::slice::from_ref(new)).await);
                 }
                 written
             }
         }
     }
 
-    async fn write_alone(&self, new: &NewLead) -> Result<()> {
+    /// All that somebody still waits for, in one commit.
+    async fn write_together(&self, new: &[NewLead]) -> Result<()> {
         let insert = |transaction: DatabaseTransaction| async move {
-            if !new.turn.take() {
-                return Err(Error::internal("nobody waits for this lead any more"));
+            let awaited: Vec<_> = new.iter().filter(|new| new.turn.is_awaited()).collect();
+            let rows: Vec<_> = awaited.iter().map(|new| &new.lead).collect();
+            leads::insert_all(&transaction, &rows).await?;
+            if awaited.iter().all(|new| new.turn.take()) {
+                return Ok((transaction, ()));
             }
-            leads::insert(&transaction, &new.lead).await?;
-            Ok((transaction, ()))
+            awaited.iter().for_each(|new| new.turn.give_back());
+            Err(Error::Aborted("somebody stopped waiting for a lead".into()))
         };
         let written = transaction::run(&self.db, self.patience, insert).await;
         if !matches!(written, Ok(()) | Err(Error::CommitUnknown(_))) {
-            new.turn.give_back();
+            new.iter().for_each(|new| new.turn.give_back());
         }
         written
     }
 }
 
-/// All that somebody still waits for, in one commit.
-async fn write_together(transaction: DatabaseTransaction, new: &[NewLead]) -> Result<()> {
-    for new in new.iter().filter(|new| new.turn.take()) {
-        leads::insert(&transaction, &new.lead).await?;
-    }
-    transaction::commit(transaction).await
-}
-
-/// Whether a lead may be in a transaction that commits. Its caller and its round, which run beside one another, agree on it here:
-/// what the caller gave up before is not written, and of what it gives up later it knows that it may be.
+/// Whether a lead is in a transaction that commits. Its caller and its round, which run beside one another, agree on it here:
+/// what the caller gave up before the commit is not written, and of what it gives up later it knows that it may be.
 #[derive(Clone, Default)]
 struct Turn(Arc<AtomicU8>);
 
@@ -114,7 +115,11 @@ const TAKEN: u8 = 1;
 const GIVEN_UP: u8 = 2;
 
 impl Turn {
-    /// Whether the lead may be written. It may be taken again.
+    fn is_awaited(&self) -> bool {
+        self.0.load(Ordering::Acquire) != GIVEN_UP
+    }
+
+    /// Whether the lead may be committed. It may be taken again.
     fn take(&self) -> bool {
         self.change(WAITS, TAKEN) != GIVEN_UP
     }

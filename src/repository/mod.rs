@@ -11,6 +11,7 @@ mod customer_tag;
 mod entity;
 mod error;
 mod gather;
+mod held;
 mod lead;
 mod lead_reader;
 mod lead_writer;
@@ -63,8 +64,7 @@ pub struct Repository {
     calls: Calls,
     /// Reads leads of the primary.
     leads: LeadReader,
-    /// On SQLite, where one commit may be that of several calls.
-    new_leads: Option<LeadWriter>,
+    new_leads: LeadWriter,
     settings: ShortMemory<String, Arc<Settings>>,
     keys: ShortMemory<KeyDigest, Arc<ApiKey>>,
     /// The secrets of keys that were live when they were last looked up.
@@ -82,9 +82,8 @@ impl Repository {
             replica,
         } = connection::connect(config, &calls).await?;
         let acquire_timeout = config.acquire_timeout.0;
-        let new_leads = || LeadWriter::new(&writer, acquire_timeout, &calls);
         Ok(Self {
-            new_leads: connection::is_sqlite(&writer).then(new_leads),
+            new_leads: LeadWriter::new(&writer, acquire_timeout, &calls),
             leads: LeadReader::new(&reader, &calls),
             writer,
             reader,

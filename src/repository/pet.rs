@@ -8,7 +8,7 @@ use sea_orm::{
 };
 
 use super::entity::{Json, pet};
-use super::rows::Row;
+use super::rows::{Row, insert_rows};
 use crate::domain::lead::Lead;
 use crate::domain::pet::{PartialDate, Pet, PetDetails};
 use crate::error::Result;
@@ -171,17 +171,13 @@ fn unpack_date(packed: i32) -> PartialDate {
     }
 }
 
-/// Writes the pets of a lead that is new.
-pub async fn insert_all(db: &impl ConnectionTrait, lead: &Lead) -> Result<()> {
-    let rows: Vec<_> = (lead.pets.iter().enumerate())
-        .map(|(position, pet)| row_of(lead, position, pet).into_active_model().reset_all())
-        .collect();
-    if !rows.is_empty() {
-        pet::Entity::insert_many(rows)
-            .exec_without_returning(db)
-            .await?;
-    }
-    Ok(())
+/// Writes the pets of leads that are new.
+pub async fn insert_all(db: &impl ConnectionTrait, leads: &[&Lead]) -> Result<()> {
+    let rows = leads.iter().flat_map(|lead| {
+        let pets = lead.pets.iter().enumerate();
+        pets.map(|(position, pet)| row_of(lead, position, pet).into_active_model().reset_all())
+    });
+    Ok(insert_rows(db, rows.collect()).await?)
 }
 
 /// Makes the stored pets of `before` those of `after`, touching only what differs.

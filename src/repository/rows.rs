@@ -3,7 +3,10 @@
 use sea_orm::sqlx::postgres::PgRow;
 use sea_orm::sqlx::sqlite::SqliteRow;
 use sea_orm::sqlx::{Database, Decode, Postgres, Row as _, Sqlite, Type};
-use sea_orm::{DbBackend, DbErr, Iden, Iterable, QueryResult, RuntimeErr, Value};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, Iden, Iterable, QueryResult,
+    RuntimeErr, Value, Values,
+};
 
 use crate::domain::Timestamp;
 use crate::domain::page::PageRequest;
@@ -20,6 +23,25 @@ pub fn columns<C: Iterable + Iden>(alias: &str) -> String {
 /// NULL for what is not there, which keeps it out of the partial indexes.
 pub fn some(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
+}
+
+/// How many rows one statement inserts at most. Their values have to be fewer than the 32,766 that SQLite takes.
+const INSERTED_AT_ONCE: usize = 64;
+
+/// Inserts any number of rows, in statements whose numbers of rows are powers of two, so that few different ones are prepared.
+pub async fn insert_rows<A: ActiveModelTrait>(
+    db: &impl ConnectionTrait,
+    mut rows: Vec<A>,
+) -> Result<(), DbErr> {
+    while !rows.is_empty() {
+        let number = 1 << rows.len().min(INSERTED_AT_ONCE).ilog2();
+        let rest = rows.split_off(number);
+        A::Entity::insert_many(rows)
+            .exec_without_returning(db)
+            .await?;
+        rows = rest;
+    }
+    Ok(())
 }
 
 /// Reads a row from left to right, decoding each column straight into its type.
@@ -72,7 +94,7 @@ impl<'a> Row<'a> {
 pub struct Sql {
     backend: DbBackend,
     pub text: String,
-    values: Vec<Value>,
+    pub values: Values,
 }
 
 impl Sql {
@@ -80,7 +102,7 @@ impl Sql {
         Self {
             backend,
             text: text.into(),
-            values: Vec::new(),
+            values: Values(Vec::new()),
         }
     }
 
@@ -90,9 +112,9 @@ impl Sql {
 
     /// Appends the placeholder of a value.
     pub fn bind(&mut self, value: impl Into<Value>) {
-        self.values.push(value.into());
+        self.values.0.push(value.into());
         self.text.push('$');
-        self.text.push_str(&self.values.len().to_string());
+        self.text.push_str(&self.values.0.len().to_string());
     }
 
     /// Appends ` AND column = value`.

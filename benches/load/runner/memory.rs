@@ -23,7 +23,7 @@ use crate::{
     seed::Seeded,
 };
 
-/// How long the table stays locked: less than the five seconds for which SQLite waits.
+/// How long the table stays locked, which is less than calls wait for it.
 const HOLD: Duration = Duration::from_secs(4);
 /// How often the memory is looked at meanwhile: the most of it counts.
 const EVERY: Duration = Duration::from_millis(100);
