@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sea_orm::DatabaseConnection;
 
+use super::connection::is_sqlite;
 use super::gather::Gather;
 use super::held::Held;
 use super::lead::select_of_company;
@@ -14,7 +15,9 @@ use crate::error::{Error, Result};
 
 /// How many statements of one company may be on their way at once: the database works on one while the answer to another travels;
 /// still they are a part of the pool, so that one company's gets leave connections to other calls.
-const LANES: usize = 4;
+const POSTGRES_LANES: usize = 4;
+/// Each is a thread that has to be woken for it: fewer of them have more to do at a time.
+const SQLITE_LANES: usize = 2;
 /// How many leads a statement reads at most, so that the first of them does not wait long for the last.
 const MOST: usize = 64;
 
@@ -28,8 +31,13 @@ pub struct LeadReader {
 impl LeadReader {
     pub fn new(db: &DatabaseConnection, calls: &Calls) -> Self {
         let (reader, calls) = (db.clone(), calls.clone());
+        let lanes = if is_sqlite(db) {
+            SQLITE_LANES
+        } else {
+            POSTGRES_LANES
+        };
         let gather = Gather::new(
-            LANES,
+            lanes,
             MOST,
             move |company_id: String, ids: Vec<String>, held| {
                 let (db, calls) = (reader.clone(), calls.clone());
