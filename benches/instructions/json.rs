@@ -11,10 +11,10 @@ use http_body_util::BodyExt;
 use leash::{
     config::{AppConfig, DatabaseConfig},
     grpc::admission::Admission,
+    http::Server,
     repository::Repository,
 };
 use tonic::service::Routes;
-use tower::ServiceExt;
 
 use crate::{
     Outcome,
@@ -56,13 +56,18 @@ fn count(method: &Method, path: &str, body: &'static str) -> Outcome {
     })
 }
 
-async fn ask(front: Router, method: Method, path: &str, body: &'static str) -> Outcome<Bytes> {
+async fn ask(
+    front: Server<Router>,
+    method: Method,
+    path: &str,
+    body: &'static str,
+) -> Outcome<Bytes> {
     let request = Request::builder()
         .method(method)
         .uri(path)
         .header("content-type", "application/json")
         .body(Body::from(body))?;
-    let response = front.oneshot(request).await?;
+    let response = front.answer(request).await;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();
     if status.is_success() {
@@ -72,7 +77,7 @@ async fn ask(front: Router, method: Method, path: &str, body: &'static str) -> O
     }
 }
 
-fn front(repository: &Repository) -> Outcome<Router> {
+fn front(repository: &Repository) -> Outcome<Server<Router>> {
     let service = EchoService {
         lead: Arc::new(answer()),
         page: Arc::new(page_of_100()),

@@ -93,11 +93,7 @@ struct Front {
 impl Front {
     /// `descriptors` is an encoded `FileDescriptorSet` of the methods that `grpc` answers.
     fn new(
-        grpc: impl Service<Request, Response = Response, Error = Infallible, Future: Send>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
+        grpc: impl Methods<Request>,
         descriptors: &[u8],
         admission: Admission,
         limits: &LimitsConfig,
@@ -139,12 +135,12 @@ impl Front {
 }
 
 /// Both protocols: the methods of `grpc` as they are, for browsers, and as JSON.
-pub fn beside(
-    grpc: Services,
+pub fn beside<G: Methods<Request> + Methods<http::Request<tonic::body::Body>>>(
+    grpc: G,
     repository: &Repository,
     admission: Admission,
     config: &AppConfig,
-) -> Result<Server, StartError> {
+) -> Result<Server<G>, StartError> {
     let limits = &config.limits;
     let front = Front::new(grpc.clone(), pb::FILE_DESCRIPTOR_SET, admission, limits)?;
     let description = openapi::document(&DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET)?);
@@ -168,14 +164,33 @@ pub fn beside(
     })
 }
 
+/// What answers calls in gRPC whose bodies come as in `R`.
+pub trait Methods<R>:
+    Service<R, Response = Response, Error = Infallible, Future: Send + 'static>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<R, S> Methods<R> for S where
+    S: Service<R, Response = Response, Error = Infallible, Future: Send + 'static>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
 /// What answers every request. Clones share all of it.
 #[derive(Clone)]
-pub struct Server {
-    protocols: Either<Cors<Protocols>, Protocols>,
+pub struct Server<G = Services> {
+    protocols: Either<Cors<Protocols<G>>, Protocols<G>>,
     request_timeout: Duration,
 }
 
-impl Server {
+impl<G: Methods<Request> + Methods<http::Request<tonic::body::Body>>> Server<G> {
     pub async fn answer<B>(&self, request: http::Request<B>) -> Response
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
@@ -192,17 +207,25 @@ impl Server {
 }
 
 /// A request goes the way of its protocol.
-#[derive(Clone)]
-struct Protocols(Arc<Ways>);
+struct Protocols<G>(Arc<Ways<G>>);
 
-struct Ways {
-    grpc: Services,
-    grpc_web: GrpcWebService<Services>,
+impl<G> Clone for Protocols<G> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Ways<G> {
+    grpc: G,
+    grpc_web: GrpcWebService<G>,
     json: Router,
     drained_max: u64,
 }
 
-impl Service<Request> for Protocols {
+impl<G> Service<Request> for Protocols<G>
+where
+    G: Methods<Request> + Methods<http::Request<tonic::body::Body>>,
+{
     type Response = Response;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response, Infallible>>;
@@ -219,7 +242,7 @@ impl Service<Request> for Protocols {
                 let answered = ways.grpc_web.clone().oneshot(request);
                 answered.map_ok(|response| response.map(Body::new)).boxed()
             }
-            Protocol::Grpc => ways.grpc.clone().call(request),
+            Protocol::Grpc => ways.grpc.clone().oneshot(request).boxed(),
             Protocol::Http => ways.json.clone().oneshot(request).boxed(),
         }
     }

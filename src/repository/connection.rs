@@ -169,8 +169,6 @@ fn postgres_options(url: &str, config: &DatabaseConfig, given_up: &GivenUp) -> C
         } else {
             postgres.options([
                 ("client_connection_check_interval", CLIENT_CHECK_INTERVAL),
-                // Our statements are few and have an index each, while with lists of ids PostgreSQL would plan every one anew.
-                ("plan_cache_mode", "force_generic_plan"),
                 ("statement_timeout", &timeout),
             ])
         }

@@ -21,6 +21,8 @@ use crate::error::{Error, Result};
 
 type Answers<A, S> = Pin<Box<dyn Future<Output = (Vec<Result<A>>, S)> + Send>>;
 
+type Answer<K, Q, A, S> = Box<dyn Fn(K, Vec<Q>, S) -> Answers<A, S> + Send + Sync>;
+
 /// A way to answer questions together. Clones share the lanes.
 pub struct Gather<K, Q, A, S = ()>(Arc<Shared<K, Q, A, S>>);
 
@@ -33,7 +35,7 @@ impl<K, Q, A, S> Clone for Gather<K, Q, A, S> {
 struct Shared<K, Q, A, S> {
     lanes: usize,
     most: usize,
-    answer: Box<dyn Fn(K, Vec<Q>, S) -> Answers<A, S> + Send + Sync>,
+    answer: Answer<K, Q, A, S>,
     /// Of each key that anybody asks under now.
     groups: Mutex<HashMap<K, Group<Q, A>>>,
 }

@@ -191,6 +191,17 @@ fn select_by_id(backend: DbBackend, id: &str) -> Sql {
     sql
 }
 
+/// The same ids, some of them several times, so that they are more than the ten that PostgreSQL takes a list for which it does not
+/// know. It would plan a shorter one anew each time, which costs more than to run it; what is there twice it looks for once.
+fn lengthened(ids: &[String]) -> Vec<String> {
+    const AT_LEAST: usize = 11;
+    ids.iter()
+        .cycle()
+        .take(ids.len().max(AT_LEAST))
+        .cloned()
+        .collect()
+}
+
 /// Those of a company's leads that have one of these ids, each once.
 pub fn select_of_company(backend: DbBackend, company_id: &str, ids: &[String]) -> Sql {
     let text = format!(
@@ -199,7 +210,11 @@ pub fn select_of_company(backend: DbBackend, company_id: &str, ids: &[String]) -
     );
     let mut sql = Sql::new(backend, text);
     sql.bind(company_id);
-    sql.and_any("l.id", ids);
+    match ids {
+        [id] => sql.and_equals("l.id", id.as_str()),
+        ids if backend == DbBackend::Postgres => sql.and_any("l.id", &lengthened(ids)),
+        ids => sql.and_any("l.id", ids),
+    }
     sql.push(" ORDER BY l.id, p.position");
     sql
 }

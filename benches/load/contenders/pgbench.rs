@@ -78,8 +78,6 @@ impl Pgbench {
     fn command(&self, seconds: f64, logs: &Path) -> Command {
         let mut command = Command::new("pgbench");
         command
-            // As leash's sessions.
-            .env("PGOPTIONS", "-c plan_cache_mode=force_generic_plan")
             .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
             .arg(format!("--client={POOL}"))
             .arg(format!("--time={}", seconds.ceil().max(1.0)))
