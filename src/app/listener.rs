@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
 use super::connection::Connections;
+use crate::task::after_the_others;
 
 /// How long nothing is accepted when the system has run out of what a connection needs.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -46,12 +47,13 @@ impl Listener {
             let place = self.place().await;
             let stream = self.accept().await;
             let connections = Arc::clone(&connections);
-            tokio::spawn(async move {
+            // Answers that are ready together leave in one go.
+            tokio::spawn(after_the_others(async move {
                 connections.serve(stream).await;
                 // The last to go: when nobody holds the connections any more, all have ended.
                 drop(connections);
                 drop(place);
-            });
+            }));
         }
     }
 

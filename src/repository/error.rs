@@ -20,6 +20,17 @@ impl From<DbErr> for Error {
     }
 }
 
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map_or(0, |error| error.extended_code);
+        match meaning_of_sqlite_code(code) {
+            Meaning::Aborted => Self::Aborted(error.into()),
+            Meaning::NoConnection | Meaning::Unavailable => Self::Unavailable(error.into()),
+            Meaning::OurFault => Self::internal(error),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     /// None came free in time, or none could be opened: the pool says the same of both.
@@ -50,7 +61,7 @@ fn meaning_of_sqlx(error: &sqlx::Error) -> Meaning {
             if error.try_downcast_ref::<PgDatabaseError>().is_some() {
                 meaning_of_sqlstate(&code)
             } else {
-                meaning_of_sqlite_code(&code)
+                meaning_of_sqlite_code(code_of_sqlite(&code))
             }
         }
         sqlx::Error::PoolTimedOut => Meaning::NoConnection,
@@ -115,7 +126,7 @@ const SQLITE_PROTOCOL: i32 = 15;
 const SQLITE_CONSTRAINT: i32 = 19;
 const SQLITE_NOTADB: i32 = 26;
 
-fn meaning_of_sqlite_code(code: &str) -> Meaning {
+fn meaning_of_sqlite_code(code: i32) -> Meaning {
     match primary(code) {
         // Another process held the file for longer than we wait.
         SQLITE_BUSY | SQLITE_LOCKED => Meaning::Aborted,
@@ -125,9 +136,14 @@ fn meaning_of_sqlite_code(code: &str) -> Meaning {
     }
 }
 
+/// A result code as sqlx tells it.
+fn code_of_sqlite(code: &str) -> i32 {
+    code.parse().unwrap_or_default()
+}
+
 /// The low byte of a result code, which may be an extended one.
-fn primary(code: &str) -> i32 {
-    code.parse::<i32>().map_or(0, |code| code & 0xff)
+fn primary(code: i32) -> i32 {
+    code & 0xff
 }
 
 /// Whether a commit that failed surely wrote nothing: the database is there and says so itself.
@@ -149,11 +165,16 @@ pub fn is_rolled_back(error: &DbErr) -> bool {
                     .iter()
                     .any(|class| error.code().starts_with(class))
         }
-        None => matches!(
-            primary(&error.code().unwrap_or_default()),
-            SQLITE_BUSY | SQLITE_LOCKED | SQLITE_FULL | SQLITE_CONSTRAINT
-        ),
+        None => is_rolled_back_by_sqlite(code_of_sqlite(&error.code().unwrap_or_default())),
     }
+}
+
+/// The same for a result code.
+pub fn is_rolled_back_by_sqlite(code: i32) -> bool {
+    matches!(
+        primary(code),
+        SQLITE_BUSY | SQLITE_LOCKED | SQLITE_FULL | SQLITE_CONSTRAINT
+    )
 }
 
 /// Whether a write failed because another row has the same key.
@@ -218,7 +239,8 @@ mod tests {
             (&["1", "2067", "21", "", "x"], OurFault),
         ] {
             for code in codes {
-                assert_eq!(meaning_of_sqlite_code(code), expected, "{code}");
+                let meaning = meaning_of_sqlite_code(code_of_sqlite(code));
+                assert_eq!(meaning, expected, "{code}");
             }
         }
     }

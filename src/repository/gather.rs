@@ -1,7 +1,7 @@
 //! Many questions that come at once, answered together.
 //!
-//! Questions go together when they have the same key. While a key has a lane free its question goes out at once, so that a lone
-//! caller waits for nothing. While all are busy, questions wait for the next lane to come free, which takes along all that wait:
+//! Questions go together when they have the same key. While a key has a lane free its question goes out at once, with those of calls
+//! that are ready at the same moment, so that a lone caller waits for nothing. While all are busy, questions wait for the next lane to come free, which takes along all that wait:
 //! the busier it is, the fewer statements a question costs. A question joins only a round that has not begun, so that its
 //! answer is never from before it was asked.
 //!
@@ -18,6 +18,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
+use crate::task::after_the_others;
 
 type Answers<A, S> = Pin<Box<dyn Future<Output = (Vec<Result<A>>, S)> + Send>>;
 
@@ -81,7 +82,7 @@ where
     pub async fn ask(&self, key: K, question: Q) -> Result<A> {
         let (caller, answer) = oneshot::channel();
         if let Some(lane) = self.0.enter(key, Waiting { question, caller }) {
-            tokio::spawn(lane.run());
+            tokio::spawn(after_the_others(lane.run()));
         }
         answer
             .await

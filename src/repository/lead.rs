@@ -9,7 +9,7 @@ use sea_orm::{
 
 use super::entity::{Json, lead, lead_promotion, pet};
 use super::lead_reader::LeadReader;
-use super::rows::{Row, Sql, columns, insert_rows, some};
+use super::rows::{Row, Sql, columns, inserts, some};
 use super::{ScopedRepository, customer as customers, pet as pets};
 use crate::domain::Stamp;
 use crate::domain::customer::Customer;
@@ -19,11 +19,11 @@ use crate::domain::setting::Settings;
 use crate::error::{Error, Result};
 
 /// A lead with its pets as one statement, so that both are of one moment: a row for each pet, or one without a pet.
-static WITH_PETS: LazyLock<String> = LazyLock::new(|| {
+pub static WITH_PETS: LazyLock<String> = LazyLock::new(|| {
     let (lead, pet) = (columns::<lead::Column>("l"), columns::<pet::Column>("p"));
     format!("SELECT {lead}, {pet}")
 });
-const JOIN_PETS: &str = " LEFT JOIN pet p ON p.company_id = l.company_id AND p.lead_id = l.id";
+pub const JOIN_PETS: &str = " LEFT JOIN pet p ON p.company_id = l.company_id AND p.lead_id = l.id";
 
 impl ScopedRepository<'_> {
     /// The lead with this id, in any of the caller's companies.
@@ -109,22 +109,10 @@ impl ScopedRepository<'_> {
         filter: &LeadFilter,
         page: PageRequest,
     ) -> Result<Page<Lead>> {
-        self.read(|db| async move {
-            let text = format!(
-                "{} FROM (SELECT * FROM lead WHERE company_id = ",
-                *WITH_PETS
-            );
-            let mut sql = Sql::new(db.get_database_backend(), text);
-            sql.bind(company_id);
-            filter.push_to(&mut sql);
-            sql.push_page(page);
-            sql.push(") l");
-            sql.push(JOIN_PETS);
-            sql.push(" ORDER BY l.created_time DESC, l.tie_break DESC, p.position");
-            let leads = read_all(&db.query_all_raw(sql.statement()).await?)?;
-            Ok(page.cut(leads))
-        })
-        .await
+        let leads = self
+            .read_lead(|leads| leads.list(company_id, filter, page))
+            .await?;
+        Ok(page.cut(leads))
     }
 
     /// Makes a customer of a lead. Of any number of callers one succeeds; the others learn the customer's id.
@@ -142,11 +130,12 @@ impl ScopedRepository<'_> {
     }
 }
 
-/// Writes new leads with their pets.
-pub async fn insert_all(transaction: &DatabaseTransaction, leads: &[&Lead]) -> Result<()> {
-    let row = |lead: &&Lead| lead::Model::from(*lead).into_active_model().reset_all();
-    insert_rows(transaction, leads.iter().map(row).collect()).await?;
-    pets::insert_all(transaction, leads).await
+/// The statements that write new leads with their pets.
+pub fn inserts_of(backend: DbBackend, leads: &[&Lead]) -> Vec<Sql> {
+    let rows: Vec<_> = leads.iter().map(|lead| lead::Model::from(*lead)).collect();
+    let mut statements = inserts(backend, &rows);
+    statements.extend(inserts(backend, &pets::rows_of(leads)));
+    statements
 }
 
 async fn promote(
@@ -188,34 +177,6 @@ fn select_by_id(backend: DbBackend, id: &str) -> Sql {
     let text = format!("{} FROM lead l{JOIN_PETS} WHERE l.id = ", *WITH_PETS);
     let mut sql = Sql::new(backend, text);
     sql.bind(id);
-    sql
-}
-
-/// The same ids, some of them several times, so that they are more than the ten that PostgreSQL takes a list for which it does not
-/// know. It would plan a shorter one anew each time, which costs more than to run it; what is there twice it looks for once.
-fn lengthened(ids: &[String]) -> Vec<String> {
-    const AT_LEAST: usize = 11;
-    ids.iter()
-        .cycle()
-        .take(ids.len().max(AT_LEAST))
-        .cloned()
-        .collect()
-}
-
-/// Those of a company's leads that have one of these ids, each once.
-pub fn select_of_company(backend: DbBackend, company_id: &str, ids: &[String]) -> Sql {
-    let text = format!(
-        "{} FROM lead l{JOIN_PETS} WHERE l.company_id = ",
-        *WITH_PETS
-    );
-    let mut sql = Sql::new(backend, text);
-    sql.bind(company_id);
-    match ids {
-        [id] => sql.and_equals("l.id", id.as_str()),
-        ids if backend == DbBackend::Postgres => sql.and_any("l.id", &lengthened(ids)),
-        ids => sql.and_any("l.id", ids),
-    }
-    sql.push(" ORDER BY l.id, p.position");
     sql
 }
 
@@ -269,7 +230,7 @@ async fn move_pets(
 }
 
 impl LeadFilter {
-    fn push_to(&self, sql: &mut Sql) {
+    pub(super) fn push_to(&self, sql: &mut Sql) {
         let Self {
             life_cycle_id,
             action_status_id,
@@ -314,7 +275,7 @@ pub fn read_all(rows: &[QueryResult]) -> Result<Vec<Lead>> {
             .last()
             .is_none_or(|last| last.id != id || last.company_id != company_id);
         if is_next {
-            leads.push(read(company_id, id, columns)?.into());
+            leads.push(read_rest(company_id, id, columns)?.into());
         }
         if let (Some(lead), Some(pet)) =
             (leads.last_mut(), pets::read(Row::from(row, pet_columns)?)?)
@@ -325,7 +286,13 @@ pub fn read_all(rows: &[QueryResult]) -> Result<Vec<Lead>> {
     Ok(leads)
 }
 
-fn read(company_id: String, id: String, mut row: Row<'_>) -> Result<lead::Model, DbErr> {
+/// Reads a lead, without its pets, from the columns of its table.
+pub fn read(mut row: Row<'_>) -> Result<Lead, DbErr> {
+    let (company_id, id) = (row.get()?, row.get()?);
+    Ok(read_rest(company_id, id, row)?.into())
+}
+
+fn read_rest(company_id: String, id: String, mut row: Row<'_>) -> Result<lead::Model, DbErr> {
     Ok(lead::Model {
         company_id,
         id,

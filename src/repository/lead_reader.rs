@@ -1,51 +1,64 @@
-//! Leads by their ids: many concurrent gets of one company are answered by one statement.
+//! Leads of one company, by their ids and as pages. Many concurrent gets are answered together: by one statement on PostgreSQL, in one
+//! go on SQLite.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::num::NonZero;
+use std::sync::{Arc, LazyLock};
+use std::thread::available_parallelism;
 
-use sea_orm::DatabaseConnection;
+use rusqlite::Connection;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
+use tracing::{Instrument as _, info_span};
 
-use super::connection::is_sqlite;
+use super::embedded::{Embedded, prepared};
+use super::entity::{lead, pet};
 use super::gather::Gather;
 use super::held::Held;
-use super::lead::select_of_company;
+use super::lead::{self as leads, JOIN_PETS, WITH_PETS};
+use super::pet as pets;
+use super::rows::{Row, Sql, columns};
 use super::running::Calls;
-use crate::domain::lead::Lead;
+use crate::domain::lead::{Lead, LeadFilter};
+use crate::domain::page::PageRequest;
 use crate::error::{Error, Result};
+use crate::telemetry::STATEMENT;
 
 /// How many statements of one company may be on their way at once: the database works on one while the answer to another travels;
-/// still they are a part of the pool, so that one company's gets leave connections to other calls.
-const POSTGRES_LANES: usize = 4;
-/// Each is a thread that has to be woken for it: fewer of them have more to do at a time.
-const SQLITE_LANES: usize = 2;
-/// How many leads a statement reads at most, so that the first of them does not wait long for the last.
+/// they are a small part of the pool, so that one company's gets leave connections to other calls.
+const POSTGRES_LANES: usize = 2;
+/// The same for a file, of which each has a thread that works: the other half of the processors has what comes before and after.
+const SQLITE_LANES_MOST: usize = 4;
+/// How many leads are read together at most, so that the first of them does not wait long for the last.
 const MOST: usize = 64;
 
 /// Reads leads of one database.
 #[derive(Clone)]
 pub struct LeadReader {
     pub db: DatabaseConnection,
+    embedded: Option<Embedded>,
     gather: Gather<String, String, Option<Arc<Lead>>, Option<Held>>,
 }
 
 impl LeadReader {
-    pub fn new(db: &DatabaseConnection, calls: &Calls) -> Self {
+    /// `embedded` is the same database, if it is a SQLite file.
+    pub fn new(db: &DatabaseConnection, embedded: Option<&Embedded>, calls: &Calls) -> Self {
         let (reader, calls) = (db.clone(), calls.clone());
-        let lanes = if is_sqlite(db) {
-            SQLITE_LANES
-        } else {
-            POSTGRES_LANES
+        let lanes = match embedded {
+            Some(_) => (processors() / 2).clamp(1, SQLITE_LANES_MOST),
+            None => POSTGRES_LANES,
         };
+        let file = embedded.cloned();
         let gather = Gather::new(
             lanes,
             MOST,
             move |company_id: String, ids: Vec<String>, held| {
-                let (db, calls) = (reader.clone(), calls.clone());
+                let (db, embedded, calls) = (reader.clone(), file.clone(), calls.clone());
                 // A statement of several calls is nobody's: it has a call of its own, which ends when all of them are over.
                 async move {
                     let call = calls.begin();
                     let mut round = Round {
                         db,
+                        embedded,
                         held,
                         company_id,
                     };
@@ -56,6 +69,7 @@ impl LeadReader {
         );
         Self {
             db: db.clone(),
+            embedded: embedded.cloned(),
             gather,
         }
     }
@@ -68,10 +82,84 @@ impl LeadReader {
             .await?;
         Ok(found.map(Arc::unwrap_or_clone))
     }
+
+    /// A page of a company's leads, newest first, with one to spare.
+    pub async fn list(
+        &self,
+        company_id: &str,
+        filter: &LeadFilter,
+        page: PageRequest,
+    ) -> Result<Vec<Lead>> {
+        let Some(embedded) = &self.embedded else {
+            let mut sql = Sql::new(DbBackend::Postgres, WITH_PETS.as_str());
+            sql.push(" FROM (SELECT * FROM lead WHERE company_id = ");
+            sql.bind(company_id);
+            filter.push_to(&mut sql);
+            sql.push_page(page);
+            sql.push(") l");
+            sql.push(JOIN_PETS);
+            sql.push(" ORDER BY l.created_time DESC, l.tie_break DESC, p.position");
+            return leads::read_all(&self.db.query_all_raw(sql.statement()).await?);
+        };
+        let mut sql = Sql::new(DbBackend::Sqlite, SELECT_IN_FILE.as_str());
+        sql.bind(company_id);
+        filter.push_to(&mut sql);
+        sql.push_page(page);
+        // As SeaORM tells of its statements.
+        let span = info_span!(
+            target: STATEMENT,
+            "list_leads",
+            otel.kind = "client",
+            db.system = "sqlite",
+            db.operation = "SELECT",
+        );
+        let found = embedded.read(move |connection| select(connection, &[sql]));
+        found.instrument(span).await
+    }
+}
+
+fn processors() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
+}
+
+/// A company's leads without their pets.
+static SELECT_IN_FILE: LazyLock<String> = LazyLock::new(|| {
+    let lead = columns::<lead::Column>("l");
+    format!("SELECT {lead} FROM lead l WHERE l.company_id = ")
+});
+static SELECT_PETS_IN_FILE: LazyLock<String> = LazyLock::new(|| {
+    let pet = columns::<pet::Column>("p");
+    format!("SELECT {pet} FROM pet p WHERE p.company_id = ? AND p.lead_id = ? ORDER BY p.position")
+});
+
+/// The leads that statements find in a SQLite file, with their pets, all of one moment.
+///
+/// A statement costs nothing beside what it finds there: pets are asked for lead by lead, so that nothing is sorted or read twice.
+fn select(connection: &mut Connection, statements: &[Sql]) -> Result<Vec<Lead>> {
+    let moment = connection.transaction()?;
+    let mut found = Vec::new();
+    for sql in statements {
+        let mut statement = prepared(&moment, sql)?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            found.push(leads::read(Row::embedded(row))?);
+        }
+    }
+    let mut statement = moment.prepare_cached(&SELECT_PETS_IN_FILE)?;
+    for lead in &mut found {
+        let mut rows = statement.query((&lead.company_id, &lead.id))?;
+        while let Some(row) = rows.next()? {
+            lead.pets.extend(pets::read(Row::embedded(row))?);
+        }
+    }
+    drop(statement);
+    moment.commit()?;
+    Ok(found)
 }
 
 struct Round {
     db: DatabaseConnection,
+    embedded: Option<Embedded>,
     /// The connection of the round before.
     held: Option<Held>,
     company_id: String,
@@ -106,7 +194,36 @@ impl Round {
     }
 
     async fn find_all(&mut self, ids: &[String]) -> Result<HashMap<String, Arc<Lead>>> {
-        let sql = select_of_company(self.db.get_database_backend(), &self.company_id, ids);
+        let found = match &self.embedded {
+            Some(embedded) => {
+                let one = |id: &String| {
+                    let mut sql = Sql::new(DbBackend::Sqlite, SELECT_IN_FILE.as_str());
+                    sql.bind(self.company_id.as_str());
+                    sql.and_equals("l.id", id.as_str());
+                    sql
+                };
+                let statements: Vec<_> = ids.iter().map(one).collect();
+                let found = embedded.read(move |connection| select(connection, &statements));
+                found.await?
+            }
+            None => self.find_by_one_statement(ids).await?,
+        };
+        let by_id = |lead: Lead| (lead.id.clone(), Arc::new(lead));
+        Ok(found.into_iter().map(by_id).collect())
+    }
+
+    async fn find_by_one_statement(&mut self, ids: &[String]) -> Result<Vec<Lead>> {
+        let mut sql = Sql::new(DbBackend::Postgres, WITH_PETS.as_str());
+        sql.push(" FROM lead l");
+        sql.push(JOIN_PETS);
+        sql.push(" WHERE l.company_id = ");
+        sql.bind(self.company_id.as_str());
+        match ids {
+            [id] => sql.and_equals("l.id", id.as_str()),
+            ids => sql.and_any("l.id", &lengthened(ids)),
+        }
+        sql.push(" ORDER BY l.id, p.position");
+
         let mut held = match self.held.take() {
             Some(held) => held,
             None => Held::acquire(&self.db).await?,
@@ -114,10 +231,35 @@ impl Round {
         let rows = held.query_all(sql).await?;
         // Kept only when all is well with it.
         self.held = Some(held);
-        let by_id = |lead: Lead| (lead.id.clone(), Arc::new(lead));
-        Ok(super::lead::read_all(&rows)?
-            .into_iter()
-            .map(by_id)
-            .collect())
+        leads::read_all(&rows)
+    }
+}
+
+/// The same ids, some of them several times, so that they are more than the ten that PostgreSQL takes a list for which it does not
+/// know. It would plan a shorter one anew each time, which costs more than to run it; what is there twice it looks for once.
+fn lengthened(ids: &[String]) -> Vec<String> {
+    const AT_LEAST: usize = 11;
+    ids.iter()
+        .cycle()
+        .take(ids.len().max(AT_LEAST))
+        .cloned()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_ids_is_long_enough_to_be_planned_once() {
+        let ids = |number: usize| (0..number).map(|id| id.to_string()).collect::<Vec<_>>();
+        for (given, expected) in [(2, 11), (10, 11), (11, 11), (64, 64)] {
+            let long = lengthened(&ids(given));
+            assert_eq!(long.len(), expected);
+            let mut once = long.clone();
+            once.sort();
+            once.dedup();
+            assert_eq!(once.len(), given, "each of them, and no other");
+        }
     }
 }

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend};
 
-use super::connection::is_sqlite;
+use super::embedded::{Embedded, prepared};
+use super::error::is_rolled_back_by_sqlite;
 use super::gather::Gather;
+use super::lead::inserts_of;
 use super::running::{self, Calls};
-use super::{lead as leads, transaction};
+use super::{held, transaction};
 use crate::domain::lead::Lead;
 use crate::error::{Error, Result};
 
@@ -22,7 +25,7 @@ const MOST: usize = 64;
 
 /// Writes new leads, each whole or not at all.
 #[derive(Clone)]
-pub struct LeadWriter(Gather<(), NewLead, ()>);
+pub struct LeadWriter(Gather<(), Arc<NewLead>, ()>);
 
 struct NewLead {
     lead: Lead,
@@ -30,23 +33,29 @@ struct NewLead {
 }
 
 impl LeadWriter {
-    /// `patience` is how long a round may wait for its turn to write.
-    pub fn new(db: &DatabaseConnection, patience: Duration, calls: &Calls) -> Self {
-        let lanes = if is_sqlite(db) {
-            SQLITE_LANES
-        } else {
-            POSTGRES_LANES
+    /// `patience` is how long a round may wait for its turn to write. `embedded` is the same database, if it is a SQLite file.
+    pub fn new(
+        db: &DatabaseConnection,
+        embedded: Option<&Embedded>,
+        patience: Duration,
+        calls: &Calls,
+    ) -> Self {
+        let lanes = match embedded {
+            Some(_) => SQLITE_LANES,
+            None => POSTGRES_LANES,
         };
-        let (db, calls) = (db.clone(), calls.clone());
+        let (db, embedded, calls) = (db.clone(), embedded.cloned(), calls.clone());
         Self(Gather::new(
             lanes,
             MOST,
-            move |(), new: Vec<NewLead>, ()| {
-                let (db, calls) = (db.clone(), calls.clone());
-                async move {
-                    let round = Round { db, patience };
-                    (calls.begin().attend(round.write(&new)).await, ())
-                }
+            move |(), new: Vec<Arc<NewLead>>, ()| {
+                let calls = calls.clone();
+                let round = Round {
+                    db: db.clone(),
+                    embedded: embedded.clone(),
+                    patience,
+                };
+                async move { (calls.begin().attend(round.write(&new)).await, ()) }
             },
         ))
     }
@@ -56,17 +65,18 @@ impl LeadWriter {
         let turn = Turn::default();
         let _guard = GiveUpOnDrop(turn.clone());
         let lead = lead.clone();
-        self.0.ask((), NewLead { lead, turn }).await
+        self.0.ask((), Arc::new(NewLead { lead, turn })).await
     }
 }
 
 struct Round {
     db: DatabaseConnection,
+    embedded: Option<Embedded>,
     patience: Duration,
 }
 
 impl Round {
-    async fn write(&self, new: &[NewLead]) -> Vec<Result<()>> {
+    async fn write(&self, new: &[Arc<NewLead>]) -> Vec<Result<()>> {
         match self.write_together(new).await {
             Ok(()) => new.iter().map(|_| Ok(())).collect(),
             Err(error @ (Error::CommitUnknown(_) | Error::Busy(_) | Error::Unavailable(_))) => {
@@ -86,22 +96,116 @@ impl Round {
     }
 
     /// All that somebody still waits for, in one commit.
-    async fn write_together(&self, new: &[NewLead]) -> Result<()> {
-        let insert = |transaction: DatabaseTransaction| async move {
-            let awaited: Vec<_> = new.iter().filter(|new| new.turn.is_awaited()).collect();
-            let rows: Vec<_> = awaited.iter().map(|new| &new.lead).collect();
-            leads::insert_all(&transaction, &rows).await?;
-            if awaited.iter().all(|new| new.turn.take()) {
-                return Ok((transaction, ()));
+    async fn write_together(&self, new: &[Arc<NewLead>]) -> Result<()> {
+        let written = match &self.embedded {
+            Some(file) => {
+                let once = || self.write_to(file, new);
+                transaction::until_it_collides_no_more(once).await
             }
-            awaited.iter().for_each(|new| new.turn.give_back());
-            Err(Error::Aborted("somebody stopped waiting for a lead".into()))
+            None => {
+                let insert = |transaction| insert(transaction, new);
+                transaction::run(&self.db, self.patience, insert).await
+            }
         };
-        let written = transaction::run(&self.db, self.patience, insert).await;
         if !matches!(written, Ok(()) | Err(Error::CommitUnknown(_))) {
             new.iter().for_each(|new| new.turn.give_back());
         }
         written
+    }
+
+    /// Writes to a SQLite file, in one go.
+    async fn write_to(&self, file: &Embedded, new: &[Arc<NewLead>]) -> Result<()> {
+        // While it has the connection through which all else is written, nobody else of this process writes.
+        let writer = self.db.get_sqlite_connection_pool().acquire().await;
+        let writer = writer.map_err(held::not_acquired)?;
+        let (new, patience) = (new.to_vec(), self.patience);
+        let insert = move |connection: &mut Connection| {
+            let written = insert_into_file(connection, &new, patience);
+            drop(writer);
+            written
+        };
+        file.write(insert).await
+    }
+}
+
+async fn insert(
+    transaction: DatabaseTransaction,
+    new: &[Arc<NewLead>],
+) -> Result<(DatabaseTransaction, ())> {
+    let awaited = Awaited::of(new);
+    for sql in inserts_of(DbBackend::Postgres, &awaited.leads()) {
+        transaction.execute_raw(sql.statement()).await?;
+    }
+    awaited.take()?;
+    Ok((transaction, ()))
+}
+
+fn insert_into_file(
+    connection: &mut Connection,
+    new: &[Arc<NewLead>],
+    patience: Duration,
+) -> Result<()> {
+    let Some(transaction) = begin(connection, new, patience)? else {
+        return Ok(());
+    };
+    let awaited = Awaited::of(new);
+    for sql in inserts_of(DbBackend::Sqlite, &awaited.leads()) {
+        prepared(&transaction, &sql)?.raw_execute()?;
+    }
+    awaited.take()?;
+    transaction.commit().map_err(|error| {
+        let code = error.sqlite_error().map_or(0, |error| error.extended_code);
+        if is_rolled_back_by_sqlite(code) {
+            error.into()
+        } else {
+            Error::CommitUnknown(error.into())
+        }
+    })
+}
+
+/// Waits for another process that writes to the file, in the short steps that the connection is set to. Nothing if meanwhile all
+/// callers have left.
+fn begin<'c>(
+    connection: &'c mut Connection,
+    new: &[Arc<NewLead>],
+    patience: Duration,
+) -> Result<Option<Transaction<'c>>> {
+    let started = Instant::now();
+    while new.iter().any(|new| new.turn.is_awaited()) {
+        // It has the connection to itself, and begins nothing within a transaction.
+        match Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
+            .map_err(Error::from)
+        {
+            Err(Error::Aborted(cause)) if started.elapsed() > patience => {
+                return Err(Error::Busy(cause));
+            }
+            Err(Error::Aborted(_)) => {}
+            begun => return begun.map(Some),
+        }
+    }
+    Ok(None)
+}
+
+/// Those of a round who still wait when its transaction has begun.
+struct Awaited<'a>(Vec<&'a NewLead>);
+
+impl<'a> Awaited<'a> {
+    fn of(new: &'a [Arc<NewLead>]) -> Self {
+        let awaited = new.iter().filter(|new| new.turn.is_awaited());
+        Self(awaited.map(Arc::as_ref).collect())
+    }
+
+    fn leads(&self) -> Vec<&'a Lead> {
+        self.0.iter().map(|new| &new.lead).collect()
+    }
+
+    /// Takes their leads for the commit, all of them or none.
+    fn take(&self) -> Result<()> {
+        if self.0.iter().all(|new| new.turn.take()) {
+            return Ok(());
+        }
+        self.0.iter().for_each(|new| new.turn.give_back());
+        Err(Error::Aborted("somebody stopped waiting for a lead".into()))
     }
 }
 

@@ -8,6 +8,7 @@ mod connection;
 mod customer;
 mod customer_note;
 mod customer_tag;
+mod embedded;
 mod entity;
 mod error;
 mod gather;
@@ -33,6 +34,7 @@ use tokio::time::timeout;
 
 use self::cache::ShortMemory;
 use self::connection::Connections;
+use self::embedded::Embedded;
 use self::lead_reader::LeadReader;
 use self::lead_writer::LeadWriter;
 use self::replica::Replica;
@@ -59,6 +61,7 @@ pub struct Repository {
     reader: DatabaseConnection,
     probe: DatabaseConnection,
     replica: Option<Replica>,
+    embedded: Option<Embedded>,
     /// How long a call may wait for a connection, or for its turn to write.
     acquire_timeout: Duration,
     calls: Calls,
@@ -82,13 +85,15 @@ impl Repository {
             replica,
         } = connection::connect(config, &calls).await?;
         let acquire_timeout = config.acquire_timeout.0;
+        let embedded = Embedded::of(config)?;
         Ok(Self {
-            new_leads: LeadWriter::new(&writer, acquire_timeout, &calls),
-            leads: LeadReader::new(&reader, &calls),
+            new_leads: LeadWriter::new(&writer, embedded.as_ref(), acquire_timeout, &calls),
+            leads: LeadReader::new(&reader, embedded.as_ref(), &calls),
             writer,
             reader,
             probe,
             replica,
+            embedded,
             acquire_timeout,
             calls,
             settings: ShortMemory::new("settings"),
@@ -128,6 +133,9 @@ impl Repository {
 
     /// Closes every connection, once those in use are back. On SQLite this folds the write-ahead log into the file.
     pub async fn close(&self) {
+        if let Some(embedded) = &self.embedded {
+            embedded.close().await;
+        }
         for side in [&self.probe, &self.reader, &self.writer] {
             if let Err(error) = side.close_by_ref().await {
                 tracing::warn!(%error, "closing the database: {error}");

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter,
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
+    QueryFilter,
 };
 
 use super::entity::{Json, pet};
-use super::rows::{Row, insert_rows};
+use super::rows::Row;
 use crate::domain::lead::Lead;
 use crate::domain::pet::{PartialDate, Pet, PetDetails};
 use crate::error::Result;
@@ -171,13 +171,13 @@ fn unpack_date(packed: i32) -> PartialDate {
     }
 }
 
-/// Writes the pets of leads that are new.
-pub async fn insert_all(db: &impl ConnectionTrait, leads: &[&Lead]) -> Result<()> {
+/// The rows of leads' pets.
+pub fn rows_of(leads: &[&Lead]) -> Vec<pet::Model> {
     let rows = leads.iter().flat_map(|lead| {
         let pets = lead.pets.iter().enumerate();
-        pets.map(|(position, pet)| row_of(lead, position, pet).into_active_model().reset_all())
+        pets.map(|(position, pet)| row_of(lead, position, pet))
     });
-    Ok(insert_rows(db, rows.collect()).await?)
+    rows.collect()
 }
 
 /// Makes the stored pets of `before` those of `after`, touching only what differs.

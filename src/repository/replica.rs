@@ -34,7 +34,7 @@ impl Replica {
     /// A replica that nobody has asked yet.
     pub fn new(db: DatabaseConnection, patience: Duration, calls: &Calls) -> Self {
         Self {
-            leads: LeadReader::new(&db, calls),
+            leads: LeadReader::new(&db, None, calls),
             db,
             patience,
             given_up: calls.given_up.clone(),

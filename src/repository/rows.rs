@@ -1,13 +1,21 @@
 //! Statements that are written by hand, and the way from their rows to structs by position.
 
+use std::fmt::Write as _;
+
+use chrono::DateTime;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+use sea_orm::sqlx::error::BoxDynError;
 use sea_orm::sqlx::postgres::PgRow;
 use sea_orm::sqlx::sqlite::SqliteRow;
-use sea_orm::sqlx::{Database, Decode, Postgres, Row as _, Sqlite, Type};
+use sea_orm::sqlx::{self, Database, Decode, Postgres, Row as _, Sqlite, Type};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, Iden, Iterable, QueryResult,
+    DbBackend, DbErr, EntityName as _, EntityTrait, Iden, Iterable, ModelTrait, QueryResult,
     RuntimeErr, Value, Values,
 };
 
+use serde::de::DeserializeOwned;
+
+use super::entity::Json;
 use crate::domain::Timestamp;
 use crate::domain::page::PageRequest;
 use crate::domain::scope::Companies;
@@ -25,23 +33,43 @@ pub fn some(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// How many rows one statement inserts at most. Their values have to be fewer than the 32,766 that SQLite takes.
+/// How many rows one statement inserts at most, where each is a round trip.
 const INSERTED_AT_ONCE: usize = 64;
 
-/// Inserts any number of rows, in statements whose numbers of rows are powers of two, so that few different ones are prepared.
-pub async fn insert_rows<A: ActiveModelTrait>(
-    db: &impl ConnectionTrait,
-    mut rows: Vec<A>,
-) -> Result<(), DbErr> {
+/// Statements that insert rows. On PostgreSQL their numbers of rows are powers of two, so that few different ones are prepared;
+/// SQLite takes one row at a time, which it can do without noting how to take back a part of the statement.
+pub fn inserts<M: ModelTrait>(backend: DbBackend, mut rows: &[M]) -> Vec<Sql> {
+    let at_once = match backend {
+        DbBackend::Sqlite => 1,
+        _ => INSERTED_AT_ONCE,
+    };
+    let mut statements = Vec::new();
     while !rows.is_empty() {
-        let number = 1 << rows.len().min(INSERTED_AT_ONCE).ilog2();
-        let rest = rows.split_off(number);
-        A::Entity::insert_many(rows)
-            .exec_without_returning(db)
-            .await?;
+        let number = 1 << rows.len().min(at_once).ilog2();
+        let (next, rest) = rows.split_at(number);
+        statements.push(insert(backend, next));
         rows = rest;
     }
-    Ok(())
+    statements
+}
+
+fn insert<M: ModelTrait>(backend: DbBackend, rows: &[M]) -> Sql {
+    let columns: Vec<_> = <<M::Entity as EntityTrait>::Column>::iter().collect();
+    let names: Vec<_> = columns.iter().map(Iden::unquoted).collect();
+    let table = M::Entity::default();
+    let (table, names) = (table.table_name(), names.join(", "));
+    let mut sql = Sql::new(backend, format!("INSERT INTO {table} ({names}) VALUES "));
+    for (number, row) in rows.iter().enumerate() {
+        sql.push(if number == 0 { "(" } else { "), (" });
+        for (place, column) in columns.iter().enumerate() {
+            if place > 0 {
+                sql.push(", ");
+            }
+            sql.bind(row.get(*column));
+        }
+    }
+    sql.push(")");
+    sql
 }
 
 /// Reads a row from left to right, decoding each column straight into its type.
@@ -54,16 +82,57 @@ pub struct Row<'a> {
 enum AnyRow<'a> {
     Postgres(&'a PgRow),
     Sqlite(&'a SqliteRow),
+    Embedded(&'a rusqlite::Row<'a>),
 }
 
 /// What a column holds, in either database.
-pub trait Stored: Of<Postgres> + Of<Sqlite> {}
+pub trait Stored: Of<Postgres> + Of<Sqlite> + FromFile {}
 
-impl<T: Of<Postgres> + Of<Sqlite>> Stored for T {}
+impl<T: Of<Postgres> + Of<Sqlite> + FromFile> Stored for T {}
 
 pub trait Of<DB: Database>: for<'r> Decode<'r, DB> + Type<DB> {}
 
 impl<DB: Database, T: for<'r> Decode<'r, DB> + Type<DB>> Of<DB> for T {}
+
+/// What SQLite's own value is read as, just as sqlx would.
+pub trait FromFile: Sized {
+    fn from_file(value: ValueRef<'_>) -> FromSqlResult<Self>;
+}
+
+macro_rules! from_file {
+    ($($type:ty),*) => {
+        $(impl FromFile for $type {
+            fn from_file(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                FromSql::column_result(value)
+            }
+        })*
+    };
+}
+
+from_file!(bool, i32, i64, String);
+
+impl<T: FromFile> FromFile for Option<T> {
+    fn from_file(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value {
+            ValueRef::Null => Ok(None),
+            value => T::from_file(value).map(Some),
+        }
+    }
+}
+
+impl FromFile for Timestamp {
+    fn from_file(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let time = DateTime::parse_from_rfc3339(value.as_str()?);
+        Ok(time.map_err(FromSqlError::other)?.to_utc())
+    }
+}
+
+impl<T: DeserializeOwned> FromFile for Json<T> {
+    fn from_file(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let value = serde_json::from_str(value.as_str()?);
+        value.map(Self).map_err(FromSqlError::other)
+    }
+}
 
 impl<'a> Row<'a> {
     pub fn new(row: &'a QueryResult) -> Result<Self, DbErr> {
@@ -80,10 +149,19 @@ impl<'a> Row<'a> {
         Ok(Self { row, next })
     }
 
+    pub fn embedded(row: &'a rusqlite::Row<'a>) -> Self {
+        let row = AnyRow::Embedded(row);
+        Self { row, next: 0 }
+    }
+
     pub fn get<T: Stored>(&mut self) -> Result<T, DbErr> {
         let value = match self.row {
-            AnyRow::Postgres(row) => row.try_get(self.next),
+            // The schema is ours: what a column may hold is not asked again for each value.
+            AnyRow::Postgres(row) => row.try_get_unchecked(self.next),
             AnyRow::Sqlite(row) => row.try_get(self.next),
+            AnyRow::Embedded(row) => (row.get_ref(self.next).map_err(BoxDynError::from))
+                .and_then(|value| Ok(T::from_file(value)?))
+                .map_err(sqlx::Error::Decode),
         };
         self.next += 1;
         value.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
@@ -113,8 +191,8 @@ impl Sql {
     /// Appends the placeholder of a value.
     pub fn bind(&mut self, value: impl Into<Value>) {
         self.values.0.push(value.into());
-        self.text.push('$');
-        self.text.push_str(&self.values.0.len().to_string());
+        // Writing to a text does not fail.
+        let _ = write!(self.text, "${}", self.values.0.len());
     }
 
     /// Appends ` AND column = value`.

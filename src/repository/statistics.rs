@@ -9,11 +9,14 @@ use crate::telemetry::metrics::database_connections;
 impl Repository {
     /// Sets the metrics of the pools to how they stand now. The connection aside for health is in none.
     pub fn observe_pools(&self) {
-        if self.is_embedded() {
-            observe("writer", &self.writer);
-            observe("reader", &self.reader);
-        } else {
-            observe("primary", &self.writer);
+        match &self.embedded {
+            Some(embedded) => {
+                observe("writer", &self.writer);
+                observe("reader", &self.reader);
+                let (in_use, idle, max) = embedded.readers();
+                database_connections("lead_reader", in_use, idle, max);
+            }
+            None => observe("primary", &self.writer),
         }
         if let Some(replica) = &self.replica {
             observe("replica", replica.pool());

@@ -40,9 +40,17 @@ pub async fn run<T, W>(
 where
     W: Future<Output = Result<(DatabaseTransaction, T)>>,
 {
+    until_it_collides_no_more(|| run_once(db, patience, &work)).await
+}
+
+/// Does `once`, and again where it came to nothing because another transaction got in its way.
+pub async fn until_it_collides_no_more<T, F>(once: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
     let mut attempt = 1;
     loop {
-        match run_once(db, patience, &work).await {
+        match once().await {
             Err(Error::Aborted(cause)) if attempt < ATTEMPTS => {
                 tracing::debug!(%cause, attempt, "a transaction collided: {cause}");
                 sleep(pause_after(attempt)).await;

@@ -28,6 +28,9 @@ pub use traces::Traces;
 /// The target of the line and the span that every request has.
 const REQUEST: &str = "leash::request";
 
+/// The target of spans of what the database is asked, where SeaORM makes none.
+pub const STATEMENT: &str = "leash::statement";
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum LogFormat {
     Text,

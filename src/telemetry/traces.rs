@@ -21,7 +21,7 @@ use tracing_subscriber::filter::{Filtered, dynamic_filter_fn};
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::REQUEST;
+use super::{REQUEST, STATEMENT};
 use crate::config::TelemetryConfig;
 
 pub const TRACEPARENT: &str = "traceparent";
@@ -108,7 +108,7 @@ fn is_traced(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     metadata.is_span()
         && *metadata.level() <= LevelFilter::INFO
-        && (target == REQUEST || target.starts_with("sea_orm::"))
+        && (target == REQUEST || target == STATEMENT || target.starts_with("sea_orm::"))
 }
 
 /// Makes a span a child of the caller's, and returns the trace that a request belongs to, if it is any.

@@ -204,11 +204,11 @@ async fn gets_that_wait_share_a_statement_and_do_not_depend_on_one_another() {
     };
 
     // Each has a statement of its own, until there are no more for one company.
-    let first = spawn_gets(&app, &stored[..4]);
-    waits(4).await;
+    let first = spawn_gets(&app, &stored[..2]);
+    waits(2).await;
     let mut others = spawn_gets(&app, &stored);
     sleep(ON_THE_WAY).await;
-    waits(4).await;
+    waits(2).await;
     first.iter().for_each(JoinHandle::abort);
     // The first lane that comes free takes all of them along.
     waits(1).await;
@@ -229,8 +229,11 @@ async fn gets_that_wait_share_a_statement_and_do_not_depend_on_one_another() {
     let side = Side::begin(&app).await;
     side.execute("LOCK TABLE lead IN ACCESS EXCLUSIVE MODE")
         .await;
+    let first = spawn_gets(&app, &stored[..1]);
+    waits(1).await;
     let calls = spawn_gets(&app, &stored);
-    waits(4).await;
+    waits(2).await;
+    first.iter().for_each(JoinHandle::abort);
     calls.iter().for_each(JoinHandle::abort);
     eventually("nothing runs", LIMIT, async || {
         app.number(RUNNING).await == 0

@@ -176,7 +176,11 @@ async fn an_open_stream_is_in_flight_until_it_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pools_of_both_databases_are_told() {
     for (backend, writes, pools) in [
-        (Backend::Sqlite, "writer", &["reader", "writer"][..]),
+        (
+            Backend::Sqlite,
+            "writer",
+            &["lead_reader", "reader", "writer"][..],
+        ),
         (Backend::Postgres, "primary", &["primary"]),
     ] {
         if !backend.is_available() {
