@@ -179,7 +179,8 @@ fn begin<'c>(
             Err(Error::Aborted(cause)) if started.elapsed() > patience => {
                 return Err(Error::Busy(cause));
             }
-            Err(Error::Aborted(_)) => {}
+            // On a thread that may wait, and SQLite does not wait for everything itself.
+            Err(Error::Aborted(_)) => std::thread::sleep(transaction::PAUSE),
             begun => return begun.map(Some),
         }
     }

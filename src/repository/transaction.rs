@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// How often a transaction is run before the caller hears that it collided.
 const ATTEMPTS: u32 = 4;
 /// The pause before the second run, give or take a half; each further one is twice as long.
-const PAUSE: Duration = Duration::from_millis(20);
+pub const PAUSE: Duration = Duration::from_millis(20);
 
 impl Repository {
     /// Does `work` in a transaction, which it gives back to be committed; after an error nothing of it is there. It is run again,
