@@ -183,7 +183,7 @@ async fn fill(mut leads: LeadServiceClient<Channel>) -> Outcome {
             ..model.clone()
         };
         let create = CreateLeadRequest {
-            lead: Some(lead),
+            lead: Some(lead.into()),
             compliance_config: None,
         };
         leads.create_lead(with_key(create)).await?;

@@ -85,7 +85,7 @@ pub fn answer() -> Lead {
         seconds: 1_735_689_600,
         nanos: 123_456_000,
     };
-    let mut lead = messages::create().lead.unwrap_or_default();
+    let mut lead = *messages::create().lead.unwrap_or_default();
     lead.id = world::lead_id(1);
     (lead.created_time, lead.last_updated_time) = (Some(time), Some(time));
     for pet in &mut lead.pets {

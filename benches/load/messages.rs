@@ -191,7 +191,7 @@ pub fn create() -> CreateLeadRequest {
         ..Lead::default()
     };
     CreateLeadRequest {
-        lead: Some(lead),
+        lead: Some(lead.into()),
         compliance_config: None,
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use futures_util::FutureExt as _;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
@@ -148,17 +149,16 @@ impl Connections {
             request.extensions_mut().insert(Leaving);
         }
         let is_http1 = request.version() < Version::HTTP_2;
-        let front = self.front.clone();
         let progress = self.progress.clone();
         let traffic = Arc::clone(traffic);
-        async move {
-            let mut response = front.answer(request).await;
+        // Not an `async` block, which would have room for the request beside its answer.
+        self.front.answer(request).map(move |mut response| {
             if is_http1 && (traffic.is_leaving() || progress.has_reached(Phase::Leaving)) {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);
             }
             Ok(response.map(|body| Answer::new(body, call)))
-        }
+        })
     }
 }
 

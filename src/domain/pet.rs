@@ -280,8 +280,10 @@ pub fn change_pets(
 ) -> Vec<Pet> {
     let mut pets = match unmentioned {
         Unmentioned::Stay => current.to_vec(),
-        Unmentioned::Go => Vec::with_capacity(given.len()),
+        Unmentioned::Go => Vec::new(),
     };
+    // Pets are large, and most leads have one.
+    pets.reserve_exact(given.len());
     let mut mentioned = std::collections::HashSet::new();
     for (index, PetInput { id, details }) in given.into_iter().enumerate() {
         let path = format!("{path}[{index}]");

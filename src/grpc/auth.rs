@@ -133,7 +133,7 @@ async fn scope_of_headers(
 ) -> Result<Scope> {
     let peer = Peer::of(extensions);
     let digest = digest_of(headers);
-    if let Some(retry_after) = keys.failures.wait(peer, Instant::now()).await
+    if let Some(retry_after) = keys.failures.wait(peer, Instant::now())
         // Honest clients may stand behind the same proxy. Other keys cost the database nothing now.
         && !digest.is_ok_and(|digest| keys.repository.is_proven(digest))
     {
@@ -146,7 +146,7 @@ async fn scope_of_headers(
         Ok(key) => key,
         Err(failure) => {
             failure.count();
-            keys.failures.count(peer, Instant::now()).await;
+            keys.failures.count(peer, Instant::now());
             return Err(failure.into());
         }
     };

@@ -18,13 +18,14 @@ pub fn note(request: &Request) {
     note_method(request.uri().path());
 }
 
-pub async fn cross(work: impl Future<Output = Response>) -> Response {
-    let answered = AssertUnwindSafe(work).catch_unwind().await;
-    let response = answered.unwrap_or_else(|_| panicked().into_http());
-    let status = Status::from_header_map(response.headers()).filter(is_bare);
-    call::watch(match status {
-        Some(status) => completed(&status).into_http(),
-        None => response,
+pub fn cross(work: impl Future<Output = Response>) -> impl Future<Output = Response> {
+    AssertUnwindSafe(work).catch_unwind().map(|answered| {
+        let response = answered.unwrap_or_else(|_| panicked().into_http());
+        let status = Status::from_header_map(response.headers()).filter(is_bare);
+        call::watch(match status {
+            Some(status) => completed(&status).into_http(),
+            None => response,
+        })
     })
 }
 

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::response::Response;
+use futures_util::FutureExt as _;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper::body::{Frame, SizeHint};
@@ -40,10 +41,10 @@ pub fn protocol_of(headers: &HeaderMap) -> Protocol {
 
 /// The outermost layer of both protocols: knows of every request, whatever becomes of it, and gives its answer the request's id
 /// and the trace's.
-pub async fn observe<F: Future<Output = Response>>(
+pub fn observe<F: Future<Output = Response>>(
     request: Request,
     answer: impl FnOnce(Request) -> F,
-) -> Response {
+) -> impl Future<Output = Response> {
     let call = Call::begin(
         request_id_of(request.headers()),
         protocol_of(request.headers()),
@@ -51,17 +52,19 @@ pub async fn observe<F: Future<Output = Response>>(
         request.version(),
         request.headers(),
     );
-    let mut response = call.scope(answer(request)).await;
-    note_head(&call, &response);
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(call.request_id()) {
-        headers.insert(X_REQUEST_ID, id);
-    }
-    let traceparent = call.traceparent().map(HeaderValue::try_from);
-    if let Some(Ok(context)) = traceparent {
-        headers.insert(TRACEPARENT, context);
-    }
-    response
+    let answered = call.scope(answer(request));
+    answered.map(move |mut response| {
+        note_head(&call, &response);
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(call.request_id()) {
+            headers.insert(X_REQUEST_ID, id);
+        }
+        let traceparent = call.traceparent().map(HeaderValue::try_from);
+        if let Some(Ok(context)) = traceparent {
+            headers.insert(TRACEPARENT, context);
+        }
+        response
+    })
 }
 
 /// What the head of an answer tells of its end. An answer in gRPC with the status 200 says more in its trailers.

@@ -41,7 +41,7 @@ impl LeadService for Leads {
             .await?;
         let stamp = Stamp::now(&scope.actor);
         let lead = lead::create(new.input, new.compliance, &settings, &stamp, violations)?;
-        within.create_lead(&lead).await?;
+        let lead = within.create_lead(lead).await?;
         Ok(Response::new(convert::lead::lead(lead, &settings)))
     }
 

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::Extensions;
-use moka::future::Cache;
 use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
 use tonic::transport::server::TcpConnectInfo;
 
 /// After so many calls the keys that have not called for a while are forgotten.
@@ -105,23 +105,20 @@ impl Failures {
     }
 
     /// How long the peer has to wait, if it has failed too often.
-    pub async fn wait(&self, peer: Peer, now: Instant) -> Option<Duration> {
+    pub fn wait(&self, peer: Peer, now: Instant) -> Option<Duration> {
         let forgiving = self.forgiving?;
-        let forgiven = self.peers.get(&peer).await?;
+        let forgiven = self.peers.get(&peer)?;
         let forgiven = *forgiven.lock().unwrap_or_else(PoisonError::into_inner);
         // There is room for one more when all but the last are.
         let full = forgiven.saturating_duration_since(now) + forgiving;
         full.checked_sub(MINUTE).filter(|wait| !wait.is_zero())
     }
 
-    pub async fn count(&self, peer: Peer, now: Instant) {
+    pub fn count(&self, peer: Peer, now: Instant) {
         let Some(forgiving) = self.forgiving else {
             return;
         };
-        let forgiven = self
-            .peers
-            .get_with(peer, async { Arc::new(Mutex::new(now)) })
-            .await;
+        let forgiven = self.peers.get_with(peer, || Arc::new(Mutex::new(now)));
         let mut forgiven = forgiven.lock().unwrap_or_else(PoisonError::into_inner);
         // However many fail at once, a minute later all is forgiven.
         *forgiven = ((*forgiven).max(now) + forgiving).min(now + MINUTE);
@@ -144,59 +141,57 @@ mod tests {
         assert_ne!(peer("192.0.2.1"), peer("192.0.2.2"));
     }
 
-    #[tokio::test]
-    async fn a_peer_may_fail_as_often_as_the_limit_says_and_then_once_in_each_share_of_a_minute() {
+    #[test]
+    fn a_peer_may_fail_as_often_as_the_limit_says_and_then_once_in_each_share_of_a_minute() {
         let failures = Failures::new(6);
         let (one, other) = (peer("192.0.2.1"), peer("192.0.2.2"));
         let mut now = Instant::now();
         for _ in 0..6 {
-            assert_eq!(failures.wait(one, now).await, None);
-            failures.count(one, now).await;
+            assert_eq!(failures.wait(one, now), None);
+            failures.count(one, now);
         }
         let share = Duration::from_secs(10);
-        assert_eq!(failures.wait(one, now).await, Some(share));
-        assert_eq!(failures.wait(other, now).await, None);
+        assert_eq!(failures.wait(one, now), Some(share));
+        assert_eq!(failures.wait(other, now), None);
 
         now += share;
-        assert_eq!(failures.wait(one, now).await, None);
+        assert_eq!(failures.wait(one, now), None);
         for _ in 0..100 {
-            failures.count(one, now).await;
+            failures.count(one, now);
         }
-        assert_eq!(failures.wait(one, now).await, Some(share));
+        assert_eq!(failures.wait(one, now), Some(share));
         now += MINUTE;
         for _ in 0..6 {
-            assert_eq!(failures.wait(one, now).await, None);
-            failures.count(one, now).await;
+            assert_eq!(failures.wait(one, now), None);
+            failures.count(one, now);
         }
-        assert_eq!(failures.wait(one, now).await, Some(share));
+        assert_eq!(failures.wait(one, now), Some(share));
     }
 
-    #[tokio::test]
-    async fn no_limit_is_none() {
+    #[test]
+    fn no_limit_is_none() {
         let failures = Failures::new(0);
         let now = Instant::now();
         for _ in 0..100 {
-            failures.count(peer("192.0.2.1"), now).await;
+            failures.count(peer("192.0.2.1"), now);
         }
-        assert_eq!(failures.wait(peer("192.0.2.1"), now).await, None);
+        assert_eq!(failures.wait(peer("192.0.2.1"), now), None);
         let rate = KeyRate::new(0);
         assert!((0..100).all(|_| rate.count(&"key".to_owned()).is_ok()));
     }
 
-    #[tokio::test]
-    async fn no_more_peers_are_remembered_than_there_is_room_for() {
+    #[test]
+    fn no_more_peers_are_remembered_than_there_is_room_for() {
         let failures = Failures::new(1);
         let now = Instant::now();
         let last = u32::try_from(PEERS_MAX).expect("a number") + 20_000;
         for number in 0..=last {
-            failures
-                .count(Peer(Some(IpAddr::V4(number.into()))), now)
-                .await;
+            failures.count(Peer(Some(IpAddr::V4(number.into()))), now);
         }
-        failures.peers.run_pending_tasks().await;
+        failures.peers.run_pending_tasks();
         assert!(failures.peers.entry_count() <= PEERS_MAX);
         let last = Peer(Some(IpAddr::V4(last.into())));
-        assert!(failures.wait(last, now).await.is_some());
+        assert!(failures.wait(last, now).is_some());
     }
 
     #[test]

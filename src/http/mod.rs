@@ -191,18 +191,17 @@ pub struct Server<G = Services> {
 }
 
 impl<G: Methods<Request> + Methods<http::Request<tonic::body::Body>>> Server<G> {
-    pub async fn answer<B>(&self, request: http::Request<B>) -> Response
+    pub fn answer<B>(&self, request: http::Request<B>) -> impl Future<Output = Response> + use<G, B>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         // Before anything else: clients count from when they have sent it.
         let request = deadline::note(self.request_timeout, request.map(Body::new));
         let protocols = self.protocols.clone();
-        let answer = async |request| {
-            let Ok(response) = protocols.oneshot(request).await;
-            response
-        };
-        observe(request, answer).await
+        observe(request, |request| {
+            let answered = protocols.oneshot(request);
+            answered.map(|Ok(response)| response)
+        })
     }
 }
 

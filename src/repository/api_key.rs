@@ -116,9 +116,9 @@ impl Repository {
         let reading = async || {
             let key = self.find_key(digest).await?;
             if key.as_ref().is_some_and(|key| key.check_live(now).is_ok()) {
-                self.proven.insert(digest, ()).await;
+                self.proven.insert(digest, ());
             } else {
-                self.proven.invalidate(&digest).await;
+                self.proven.invalidate(&digest);
             }
             Ok(key)
         };

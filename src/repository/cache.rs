@@ -57,18 +57,18 @@ where
             return Ok(Some(value));
         }
         // Boxed, as every call would carry the room for what few of them do.
-        Box::pin(self.learn(key, read())).await
+        Box::pin(self.learn(key, read)).await
     }
 
-    async fn learn(
-        &self,
-        key: (u64, K),
-        read: impl Future<Output = Result<Option<V>>>,
-    ) -> Result<Option<V>> {
+    async fn learn<F>(&self, key: (u64, K), read: impl FnOnce() -> F) -> Result<Option<V>>
+    where
+        F: Future<Output = Result<Option<V>>>,
+    {
         let mut is_hit = true;
         let reading = async {
             is_hit = false;
-            match read.await {
+            // Boxed here, too: one of those who wait reads, and all would have the room for it, twice.
+            match Box::pin(read()).await {
                 Ok(Some(value)) => Ok(value),
                 Ok(None) => Err(None),
                 Err(error) => Err(Some(error)),

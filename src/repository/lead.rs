@@ -76,9 +76,9 @@ impl ScopedRepository<'_> {
         })
     }
 
-    /// Writes a new lead with its pets.
-    pub async fn create_lead(&self, lead: &Lead) -> Result<()> {
-        self.repository.new_leads.write(lead).await
+    /// Writes a new lead with its pets, and gives it back.
+    pub fn create_lead(&self, lead: Lead) -> impl Future<Output = Result<Lead>> {
+        self.repository.new_leads.write(lead)
     }
 
     /// Turns a lead into what `change` makes of it; nobody else changes it meanwhile. Writes nothing when nothing changes.

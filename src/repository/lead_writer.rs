@@ -27,6 +27,7 @@ const MOST: usize = 64;
 #[derive(Clone)]
 pub struct LeadWriter(Gather<(), Arc<NewLead>, ()>);
 
+#[derive(Clone)]
 struct NewLead {
     lead: Lead,
     turn: Turn,
@@ -60,12 +61,18 @@ impl LeadWriter {
         ))
     }
 
-    /// Writes a new lead with its pets. When this is dropped before its turn has come, nothing is written.
-    pub async fn write(&self, lead: &Lead) -> Result<()> {
+    /// Writes a new lead with its pets, and gives it back. When this is dropped before its turn has come, nothing is written.
+    pub fn write(&self, lead: Lead) -> impl Future<Output = Result<Lead>> {
         let turn = Turn::default();
-        let _guard = GiveUpOnDrop(turn.clone());
-        let lead = lead.clone();
-        self.0.ask((), Arc::new(NewLead { lead, turn })).await
+        let guard = GiveUpOnDrop(turn.clone());
+        let new = Arc::new(NewLead { lead, turn });
+        let asked = self.0.ask((), Arc::clone(&new));
+        async move {
+            let _guard = guard;
+            asked.await?;
+            // The round has let it go by now.
+            Ok(Arc::unwrap_or_clone(new).lead)
+        }
     }
 }
 

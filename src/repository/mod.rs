@@ -28,7 +28,7 @@ mod transaction;
 use std::sync::Arc;
 use std::time::Duration;
 
-use moka::future::Cache;
+use moka::sync::Cache;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tokio::time::timeout;
 

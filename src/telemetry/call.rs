@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method as Verb, StatusCode, Version};
 use opentelemetry::TraceId;
+use tokio::task::futures::TaskLocalFuture;
 use tracing::field::Empty;
 use tracing::instrument::{Instrument as _, Instrumented};
 use tracing::{Span, info_span};
@@ -158,10 +159,10 @@ impl Call {
     }
 
     /// Does `work` for this request, which is then known as the current one.
-    pub fn scope<T>(
+    pub fn scope<W: Future>(
         self: &Arc<Self>,
-        work: impl Future<Output = T>,
-    ) -> Instrumented<impl Future<Output = T>> {
+        work: W,
+    ) -> Instrumented<TaskLocalFuture<Arc<Self>, W>> {
         CALL.scope(Arc::clone(self), work)
             .instrument(self.span.clone())
     }

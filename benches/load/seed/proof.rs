@@ -31,7 +31,7 @@ pub async fn prove(seeded: &str, served: &str) -> Outcome {
     for number in 0..LEADS {
         repository
             .within(&scope)
-            .create_lead(&world::lead(number))
+            .create_lead(world::lead(number))
             .await?;
     }
     repository.close().await;

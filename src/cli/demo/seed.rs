@@ -90,7 +90,7 @@ pub async fn seed(repository: &Repository) -> Result<()> {
         serde_saphyr::from_str(include_str!("leads.yaml")).map_err(Error::internal)?;
     for example in examples {
         if let Err(Error::NotFound { .. }) = within.get_lead(&example.id).await {
-            within.create_lead(&example.into_lead(&settings)?).await?;
+            within.create_lead(example.into_lead(&settings)?).await?;
         }
     }
     Ok(())

@@ -32,7 +32,7 @@ pub fn new_lead(request: pb::CreateLeadRequest, violations: &mut Violations) -> 
         company_id: lead.company_id.clone(),
         compliance: compliance_config
             .map(|given| compliance_change(given, "compliance_config", violations)),
-        input: lead_input(lead, violations),
+        input: lead_input(*lead, violations),
     }
 }
 
@@ -56,7 +56,7 @@ pub fn update(request: pb::UpdateLeadRequest, violations: &mut Violations) -> Le
         compliance: compliance_config
             .map(|given| compliance_change(given, "compliance_config", violations))
             .unwrap_or_default(),
-        input: lead_input(lead, violations),
+        input: lead_input(*lead, violations),
         extent,
     }
 }

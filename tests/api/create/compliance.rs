@@ -36,7 +36,7 @@ on_both_databases! {
             (Some(of_lead), Some(CustomerComplianceConfigUpdateDef::default()), CustomerComplianceConfig::default()),
         ] {
             let request = CreateLeadRequest {
-                lead: Some(Lead { compliance_config: lead, ..john() }),
+                lead: Some(Lead { compliance_config: lead, ..john() }.into()),
                 compliance_config: request,
             };
             let lead = app.leads().create_lead(request).await.expect("a lead").into_inner();

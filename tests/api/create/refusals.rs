@@ -121,7 +121,7 @@ on_both_databases! {
             marketing_campaigns_channels: Some(ComplianceChannelListUpdateDef { channels: vec![1, 0, 77] }),
             ..CustomerComplianceConfigUpdateDef::default()
         });
-        let status = refused(&app, CreateLeadRequest { lead: Some(lead), compliance_config }).await;
+        let status = refused(&app, CreateLeadRequest { lead: Some(lead.into()), compliance_config }).await;
         let mut paths = status.paths();
         paths.sort();
         assert_eq!(paths, [

@@ -49,7 +49,7 @@ async fn import(app: &TestApp, id: String, created: Timestamp) {
     };
     app.repository()
         .within(&scope)
-        .create_lead(&lead)
+        .create_lead(lead)
         .await
         .expect("import a lead");
 }

@@ -46,7 +46,7 @@ pub fn buddy() -> Pet {
 
 pub fn create(lead: Lead) -> CreateLeadRequest {
     CreateLeadRequest {
-        lead: Some(lead),
+        lead: Some(lead.into()),
         compliance_config: None,
     }
 }
@@ -59,7 +59,7 @@ pub fn get(id: &str) -> GetLeadRequest {
 pub fn update(id: &str, lead: Lead) -> UpdateLeadRequest {
     UpdateLeadRequest {
         id: id.into(),
-        lead: Some(lead),
+        lead: Some(lead.into()),
         ..UpdateLeadRequest::default()
     }
 }

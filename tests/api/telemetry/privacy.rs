@@ -76,7 +76,7 @@ async fn tell(server: &Server) {
     server.call(method, &list, &[]).await.expect("a page");
     let update = UpdateLeadRequest {
         id: TOLD[1].into(),
-        lead: Some(zebedee()),
+        lead: Some(zebedee().into()),
         ..UpdateLeadRequest::default()
     };
     let method = "moego.business.customer.v1.LeadService/UpdateLead";

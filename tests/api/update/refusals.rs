@@ -275,7 +275,7 @@ on_both_databases! {
             ("nul\0", Some(Lead::default()), &["id"]),
             (&"x".repeat(65), Some(Lead::default()), &["id"]),
         ] {
-            let request = UpdateLeadRequest { id: id.into(), lead: given, ..UpdateLeadRequest::default() };
+            let request = UpdateLeadRequest { id: id.into(), lead: given.map(Box::new), ..UpdateLeadRequest::default() };
             assert_eq!(refused(&mut leads, &lead, request).await.paths(), expected, "{id:?}");
         }
     }
