@@ -15,18 +15,24 @@ use super::{
     tally::Tally,
 };
 
+/// How far apart calls are due. Those of one moment begin together, since waking up for each would take the generator more than
+/// the call itself, and that from processors that it shares with the server.
+const TICK: Duration = Duration::from_millis(1);
+
 pub async fn run(caller: &Caller, rate: f64, time: Duration) -> Tally {
     let tally = Arc::new(Mutex::new(Tally::default()));
     let (sender, mut due) = mpsc::unbounded_channel();
     let clock = thread::spawn(move || tell_the_time(&sender, rate, time));
     let mut calls = Vec::new();
-    while let Some(due) = due.recv().await {
-        let mut line = caller.line(calls.len());
-        let tally = Arc::clone(&tally);
-        calls.push(tokio::spawn(async move {
-            let outcome = line.call().await;
-            note(&tally, due, outcome);
-        }));
+    while let Some((due, count)) = due.recv().await {
+        for _ in 0..count {
+            let mut line = caller.line(calls.len());
+            let tally = Arc::clone(&tally);
+            calls.push(tokio::spawn(async move {
+                let outcome = line.call().await;
+                note(&tally, due, outcome);
+            }));
+        }
     }
     for call in calls {
         let _ = call.await;
@@ -35,21 +41,32 @@ pub async fn run(caller: &Caller, rate: f64, time: Duration) -> Tally {
     take(&tally)
 }
 
-/// Sends the moment at which each call is due, at that moment. A thread of its own, since the timers of the runtime are a
-/// millisecond apart.
-fn tell_the_time(sender: &mpsc::UnboundedSender<Instant>, rate: f64, time: Duration) {
+/// Sends each moment at which calls are due, and how many, at that moment. A thread of its own, since the timers of the runtime
+/// may be late by a millisecond.
+fn tell_the_time(sender: &mpsc::UnboundedSender<(Instant, usize)>, rate: f64, time: Duration) {
     let begin = Instant::now();
-    let mut count = 0.0;
-    loop {
-        let after = Duration::from_secs_f64(count / rate);
+    let mut sent = 0;
+    for tick in 0_u32.. {
+        let after = TICK * tick;
         if after >= time {
             return;
         }
         let due = begin + after;
+        let until_now = calls_until(after + TICK, rate);
+        let count = until_now - sent;
+        sent = until_now;
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        if sender.send(due).is_err() {
+        if count > 0 && sender.send((due, count)).is_err() {
             return;
         }
-        count += 1.0;
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of whole calls"
+)]
+fn calls_until(after: Duration, rate: f64) -> usize {
+    (after.as_secs_f64() * rate) as usize
 }
