@@ -36,8 +36,11 @@ pub fn some(text: String) -> Option<String> {
 /// How many rows one statement inserts at most, where each is a round trip.
 const INSERTED_AT_ONCE: usize = 64;
 
-/// Statements that insert rows. On PostgreSQL their numbers of rows are powers of two, so that few different ones are prepared;
-/// SQLite takes one row at a time, which it can do without noting how to take back a part of the statement.
+/// Any number of rows up to this one has a statement of its own; above, only powers of two have.
+const INSERTED_WHOLE: usize = 16;
+
+/// Statements that insert rows: few on PostgreSQL, and few different ones, as each connection prepares its own. SQLite takes one row
+/// at a time, which it can do without noting how to take back a part of the statement.
 pub fn inserts<M: ModelTrait>(backend: DbBackend, mut rows: &[M]) -> Vec<Sql> {
     let at_once = match backend {
         DbBackend::Sqlite => 1,
@@ -45,7 +48,10 @@ pub fn inserts<M: ModelTrait>(backend: DbBackend, mut rows: &[M]) -> Vec<Sql> {
     };
     let mut statements = Vec::new();
     while !rows.is_empty() {
-        let number = 1 << rows.len().min(at_once).ilog2();
+        let number = match rows.len().min(at_once) {
+            few @ ..=INSERTED_WHOLE => few,
+            many => 1 << many.ilog2(),
+        };
         let (next, rest) = rows.split_at(number);
         statements.push(insert(backend, next));
         rows = rest;
