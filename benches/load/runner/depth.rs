@@ -12,6 +12,8 @@ use crate::{
 
 /// The part of the long list that is before the page.
 const DEEP: f64 = 0.9;
+/// Into so many turns a round is divided: a neighbour comes and goes for more than what the two lists differ by.
+const TURNS: u32 = 3;
 /// In the short list: not the very first page, so that both have a token.
 const SHALLOW: u64 = 10;
 
@@ -30,7 +32,7 @@ pub fn measure(bench: &Bench) -> Outcome<Depth> {
         let deep = at(large.leads, DEEP);
         for by in By::ALL {
             let (mut deep_p50s, mut shallow_p50s) = (Vec::new(), Vec::new());
-            for _ in 0..bench.rounds {
+            for _ in 0..bench.rounds * TURNS as usize {
                 let page = page(bench, by, large.leads, deep);
                 deep_p50s.push(in_large.measure(bench, &page)?.checked()?.p50);
                 let page = self::page(bench, by, small.leads, SHALLOW);
@@ -52,11 +54,14 @@ pub fn measure(bench: &Bench) -> Outcome<Depth> {
 }
 
 fn page(bench: &Bench, by: By, leads: u64, depth: u64) -> Load {
+    let load = bench.load(Work::List, 1);
     Load {
         by,
         leads,
         depth,
-        ..bench.load(Work::List, 1)
+        warm_up: load.warm_up / f64::from(TURNS),
+        seconds: load.seconds / f64::from(TURNS),
+        ..load
     }
 }
 
