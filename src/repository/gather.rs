@@ -10,9 +10,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::hash::Hash;
+use std::num::NonZero;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
 
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
@@ -183,6 +185,11 @@ async fn all_gone<A>(callers: &mut [oneshot::Sender<Result<A>>]) {
     for caller in callers {
         caller.closed().await;
     }
+}
+
+/// How many the machine has, by which the lanes are numbered where more of them take more work, and not only longer.
+pub fn processors() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
 }
 
 #[cfg(test)]

@@ -2,9 +2,7 @@
 //! go on SQLite.
 
 use std::collections::HashMap;
-use std::num::NonZero;
 use std::sync::{Arc, LazyLock};
-use std::thread::available_parallelism;
 
 use rusqlite::Connection;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
@@ -12,7 +10,7 @@ use tracing::{Instrument as _, info_span};
 
 use super::embedded::{Embedded, prepared};
 use super::entity::{lead, pet};
-use super::gather::Gather;
+use super::gather::{Gather, processors};
 use super::held::Held;
 use super::lead::{self as leads, JOIN_PETS, WITH_PETS};
 use super::pet as pets;
@@ -116,10 +114,6 @@ impl LeadReader {
         let found = embedded.read(move |connection| select(connection, &[sql]));
         found.instrument(span).await
     }
-}
-
-fn processors() -> usize {
-    available_parallelism().map_or(1, NonZero::get)
 }
 
 /// A company's leads without their pets.

@@ -1,5 +1,6 @@
 //! New leads: those that wait to be written at once share a transaction, whose commit and round trips are what takes the time.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbB
 
 use super::embedded::{Embedded, prepared};
 use super::error::is_rolled_back_by_sqlite;
-use super::gather::Gather;
+use super::gather::{Gather, processors};
 use super::lead::inserts_of;
 use super::running::{self, Calls};
 use super::{held, transaction};
@@ -18,8 +19,9 @@ use crate::error::{Error, Result};
 
 /// SQLite has one writer.
 const SQLITE_LANES: usize = 1;
-/// How many transactions of new leads PostgreSQL may have at once: it works on one while the answer to another travels.
-const POSTGRES_LANES: usize = 4;
+/// How many transactions of new leads PostgreSQL may have at once, within which it is one for each processor of this machine: it
+/// works on one while the answer to another travels.
+const POSTGRES_LANES: RangeInclusive<usize> = 2..=8;
 /// How many leads share a commit at most: by then it is a small part of what they take, and other writes wait for their turn.
 const MOST: usize = 64;
 
@@ -43,7 +45,7 @@ impl LeadWriter {
     ) -> Self {
         let lanes = match embedded {
             Some(_) => SQLITE_LANES,
-            None => POSTGRES_LANES,
+            None => processors().clamp(*POSTGRES_LANES.start(), *POSTGRES_LANES.end()),
         };
         let (db, embedded, calls) = (db.clone(), embedded.cloned(), calls.clone());
         Self(Gather::new(
