@@ -187,7 +187,7 @@ async fn all_gone<A>(callers: &mut [oneshot::Sender<Result<A>>]) {
     }
 }
 
-/// How many the machine has, by which the lanes are numbered where more of them take more work, and not only longer.
+/// How many processors the machine has. Lanes that are more only wait for one another.
 pub fn processors() -> usize {
     available_parallelism().map_or(1, NonZero::get)
 }

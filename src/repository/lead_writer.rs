@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 
 /// SQLite has one writer.
 const SQLITE_LANES: usize = 1;
-/// How many transactions of new leads PostgreSQL may have at once, within which it is one for each processor of this machine: it
+/// How many transactions of new leads PostgreSQL may have at once: one for each processor of this machine, within these bounds. It
 /// works on one while the answer to another travels.
 const POSTGRES_LANES: RangeInclusive<usize> = 2..=8;
 /// How many leads share a commit at most: by then it is a small part of what they take, and other writes wait for their turn.
