@@ -274,3 +274,54 @@ impl Sql {
         self.bind(i64::from(page.size) + 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repository::entity::customer_tag_link::Model;
+
+    /// How many rows each of the statements inserts, in order; every row has to be in one of them.
+    fn numbers_of_rows(backend: DbBackend, count: i32) -> Vec<usize> {
+        let rows: Vec<_> = (0..count)
+            .map(|position| Model {
+                company_id: "cmp_001".into(),
+                customer_id: "cus_001".into(),
+                tag_id: format!("tag_{position}"),
+                position,
+            })
+            .collect();
+        let statements = inserts(backend, &rows);
+        let values = statements.iter().flat_map(|sql| &sql.values.0);
+        let expected = rows.iter().flat_map(|row| {
+            [
+                Value::from(row.company_id.clone()),
+                Value::from(row.customer_id.clone()),
+                Value::from(row.tag_id.clone()),
+                Value::from(row.position),
+            ]
+        });
+        assert!(values.cloned().eq(expected), "every row once, in order");
+        statements
+            .iter()
+            .map(|sql| sql.values.0.len() / 4)
+            .collect()
+    }
+
+    #[test]
+    fn up_to_sixteen_rows_are_one_statement_and_more_are_powers_of_two() {
+        for (count, expected) in [
+            (0, vec![]),
+            (1, vec![1]),
+            (11, vec![11]),
+            (16, vec![16]),
+            (17, vec![16, 1]),
+            (27, vec![16, 11]),
+            (64, vec![64]),
+            (100, vec![64, 32, 4]),
+        ] {
+            let found = numbers_of_rows(DbBackend::Postgres, count);
+            assert_eq!(found, expected, "{count} rows");
+        }
+        assert_eq!(numbers_of_rows(DbBackend::Sqlite, 3), [1, 1, 1]);
+    }
+}
