@@ -71,7 +71,7 @@ fn insert<M: ModelTrait>(backend: DbBackend, rows: &[M]) -> Sql {
             if place > 0 {
                 sql.push(", ");
             }
-            sql.bind(row.get(*column));
+            sql.bind_stored(row.get(*column));
         }
     }
     sql.push(")");
@@ -199,6 +199,18 @@ impl Sql {
         self.values.0.push(value.into());
         // Writing to a text does not fail.
         let _ = write!(self.text, "${}", self.values.0.len());
+    }
+
+    /// Appends the placeholder of what a column is to hold.
+    fn bind_stored(&mut self, value: Value) {
+        match value {
+            // sqlx would send it as `jsonb`, which PostgreSQL would take apart and put together again.
+            Value::Json(json) if self.backend == DbBackend::Postgres => {
+                self.bind(json.map(|json| json.to_string()));
+                self.push("::json");
+            }
+            value => self.bind(value),
+        }
     }
 
     /// Appends ` AND column = value`.

@@ -8,10 +8,11 @@ use leash::{
 use crate::support::{
     Backend, TestApp, TestDatabase,
     app::config,
-    builders::{create, john},
+    builders::{create, john, list, promote, update},
     cli::leash,
     on_both_databases, settings,
 };
+use crate::update::{created, everything, updated};
 
 async fn connect(database: &TestDatabase) -> Repository {
     Repository::connect(&config(&database.url).database)
@@ -154,6 +155,35 @@ async fn an_old_schema_on_postgresql_names_the_command() {
         !serve.succeeded && serve.errors.contains("leash migrate up"),
         "{serve:?}"
     );
+}
+
+/// Before the first release the columns were `jsonb`, and a database made then is as good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_with_jsonb_columns_is_served() {
+    if !Backend::Postgres.is_available() {
+        return;
+    }
+    let (database, key) = TestDatabase::prepared(Backend::Postgres).await;
+    let columns =
+        "FROM information_schema.columns WHERE table_schema = 'public' AND data_type = 'json'";
+    let change = format!(
+        "DO $$ DECLARE it record; BEGIN \
+            FOR it IN SELECT table_name, column_name {columns} LOOP \
+                EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE jsonb', it.table_name, it.column_name); \
+            END LOOP; END $$"
+    );
+    database.execute(&change).await;
+    let left = format!("SELECT count(*) {columns}");
+    assert_eq!(database.number(&left).await, 0, "every column is jsonb");
+
+    let app = TestApp::serve(database, key, |_| {}).await;
+    let mut leads = app.leads();
+    let lead = created(&mut leads, everything()).await;
+    let lead = updated(&mut leads, update(&lead.id, john())).await;
+    let page = leads.list_leads(list("cmp_001", 10)).await.expect("a page");
+    assert_eq!(page.into_inner().leads, [lead.clone()]);
+    let promoted = leads.promote_lead(promote(&lead.id)).await;
+    promoted.expect("promote the lead");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -207,7 +207,7 @@ async fn stored(leads: &mut LeadClient, id: &str) -> Lead {
 }
 
 /// Carries out an update that is in order, and sees to it that its answer is what is stored.
-async fn updated(leads: &mut LeadClient, request: UpdateLeadRequest) -> Lead {
+pub async fn updated(leads: &mut LeadClient, request: UpdateLeadRequest) -> Lead {
     let id = request.id.clone();
     let what = format!("{request:?}");
     let lead = leads

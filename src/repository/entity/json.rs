@@ -1,11 +1,13 @@
 use sea_orm::sea_query::{ArrayType, ColumnType, Nullable, ValueType, ValueTypeErr};
 use sea_orm::sqlx::error::BoxDynError;
-use sea_orm::sqlx::{self, Database, Decode, Type};
+use sea_orm::sqlx::postgres::PgValueRef;
+use sea_orm::sqlx::sqlite::SqliteValueRef;
+use sea_orm::sqlx::{self, Database, Decode, Postgres, Sqlite, Type};
 use sea_orm::{IntoActiveValue, TryGetableFromJson, Value};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// A typed value in a JSON column: `jsonb` on PostgreSQL, text on SQLite.
+/// A typed value in a JSON column: `json` on PostgreSQL, which is text that is known to be JSON, and text on SQLite.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Json<T>(pub T);
@@ -25,13 +27,25 @@ where
     }
 }
 
-/// Straight from the database's bytes, without a tree of values in between.
-impl<'r, DB: Database, T> Decode<'r, DB> for Json<T>
-where
-    sqlx::types::Json<T>: Decode<'r, DB>,
-{
-    fn decode(value: DB::ValueRef<'r>) -> Result<Self, BoxDynError> {
-        sqlx::types::Json::<T>::decode(value).map(|json| Self(json.0))
+impl<T: DeserializeOwned> Json<T> {
+    /// Straight from a text that is valid UTF-8 as a whole: sqlx would have serde_json look at each string in it again.
+    fn parse(text: &str) -> Result<Self, BoxDynError> {
+        Ok(Self(serde_json::from_str(text)?))
+    }
+}
+
+impl<'r, T: DeserializeOwned> Decode<'r, Postgres> for Json<T> {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        let bytes = value.as_bytes()?;
+        // Where a column is `jsonb` still, the number of its format comes first. No JSON text begins so.
+        let text = bytes.strip_prefix(&[1]).unwrap_or(bytes);
+        Self::parse(str::from_utf8(text)?)
+    }
+}
+
+impl<'r, T: DeserializeOwned> Decode<'r, Sqlite> for Json<T> {
+    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
+        Self::parse(Decode::<Sqlite>::decode(value)?)
     }
 }
 
@@ -59,7 +73,7 @@ impl<T: Serialize + DeserializeOwned> ValueType for Json<T> {
     }
 
     fn column_type() -> ColumnType {
-        ColumnType::JsonBinary
+        ColumnType::Json
     }
 }
 

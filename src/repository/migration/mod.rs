@@ -185,7 +185,7 @@ async fn run_sql(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
             ("{bigint}", "bigint"),
             ("{bool}", "boolean"),
             ("{time}", "timestamptz"),
-            ("{json}", "jsonb"),
+            ("{json}", "json"),
             ("{bytes}", "bytea"),
             ("{strict}", ""),
         ],
