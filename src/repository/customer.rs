@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
-    EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryResult, Set,
+    EntityTrait, FromQueryResult, IntoActiveModel, Iterable, QueryFilter, QueryResult, Set,
 };
 
 use super::entity::{Json, customer, customer_note, customer_tag_link};
@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 static SELECT: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {} FROM customer c",
-        columns::<customer::Column>("c")
+        columns("c", customer::Column::iter())
     )
 });
 
@@ -251,7 +251,7 @@ async fn of_customers<E: EntityTrait>(
     // Named, so that a column that a later release adds does not change what a prepared statement answers.
     let text = format!(
         "SELECT {} FROM {} t WHERE 1 = 1",
-        columns::<E::Column>("t"),
+        columns("t", E::Column::iter()),
         table.table_name()
     );
     let mut sql = Sql::new(db.get_database_backend(), text);

@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    FromQueryResult, IntoActiveModel, QueryFilter, Set,
+    FromQueryResult, IntoActiveModel, Iterable, QueryFilter, Set,
 };
 
 use super::ScopedRepository;
@@ -47,7 +47,7 @@ impl ScopedRepository<'_> {
         self.read(|db| async move {
             let text = format!(
                 "SELECT {} FROM customer_note n WHERE company_id = ",
-                columns::<customer_note::Column>("n")
+                columns("n", customer_note::Column::iter())
             );
             let mut sql = Sql::new(db.get_database_backend(), text);
             sql.bind(company_id);

@@ -18,11 +18,11 @@ use crate::domain::page::{Page, PageRequest, tie_break};
 use crate::domain::setting::Settings;
 use crate::error::{Error, Result};
 
+/// What is selected of a lead `l`.
+pub static COLUMNS: LazyLock<String> = LazyLock::new(|| columns("l", columns_read()));
 /// A lead with its pets as one statement, so that both are of one moment: a row for each pet, or one without a pet.
-pub static WITH_PETS: LazyLock<String> = LazyLock::new(|| {
-    let (lead, pet) = (columns::<lead::Column>("l"), columns::<pet::Column>("p"));
-    format!("SELECT {lead}, {pet}")
-});
+pub static WITH_PETS: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {}, {}", *COLUMNS, *pets::COLUMNS));
 pub const JOIN_PETS: &str = " LEFT JOIN pet p ON p.company_id = l.company_id AND p.lead_id = l.id";
 
 impl ScopedRepository<'_> {
@@ -41,7 +41,7 @@ impl ScopedRepository<'_> {
         }
         let mut sql = select_by_id(db.get_database_backend(), id);
         sql.and_within("l.company_id", &self.scope.companies);
-        sql.push(" ORDER BY l.company_id, p.position");
+        sql.push(" ORDER BY l.company_id");
         let mut found = read_all(&db.query_all_raw(sql.statement()).await?)?;
         match (found.pop(), found.is_empty()) {
             (Some(lead), true) => Ok(lead),
@@ -194,7 +194,6 @@ async fn lock(transaction: &DatabaseTransaction, company_id: &str, id: &str) -> 
     }
     let mut sql = select_by_id(backend, id);
     sql.and_equals("l.company_id", company_id);
-    sql.push(" ORDER BY p.position");
     if let Some(lead) = read_all(&transaction.query_all_raw(sql.statement()).await?)?.pop() {
         return Ok(lead);
     }
@@ -230,6 +229,32 @@ async fn move_pets(
 }
 
 impl LeadFilter {
+    /// Whether one index finds and sorts what is asked for, whatever the values are.
+    pub(super) fn has_an_index(&self) -> bool {
+        let Self {
+            life_cycle_id,
+            action_status_id,
+            phone,
+            email,
+            referral_source_id,
+            allocate_staff_id,
+            preferred_business_id,
+            last_updated_from,
+            last_updated_before,
+        } = self;
+        let equal = [
+            life_cycle_id,
+            action_status_id,
+            phone,
+            email,
+            referral_source_id,
+            allocate_staff_id,
+            preferred_business_id,
+        ];
+        let equal = equal.into_iter().flatten().count();
+        equal <= 1 && last_updated_from.is_none() && last_updated_before.is_none()
+    }
+
     pub(super) fn push_to(&self, sql: &mut Sql) {
         let Self {
             life_cycle_id,
@@ -263,10 +288,18 @@ impl LeadFilter {
     }
 }
 
+/// The columns that a lead is read from. The others are for the database to find and sort by.
+fn columns_read() -> impl Iterator<Item = lead::Column> {
+    use lead::Column::{EmailLower, TieBreak};
+    lead::Column::iter().filter(|column| !matches!(column, TieBreak | EmailLower))
+}
+
 /// Rows of leads and their pets, each lead's rows side by side, as leads.
 pub fn read_all(rows: &[QueryResult]) -> Result<Vec<Lead>> {
-    let pet_columns = lead::Column::iter().len();
+    let pet_columns = columns_read().count();
     let mut leads: Vec<Lead> = Vec::new();
+    // Of the last lead's pets.
+    let mut positions: Vec<i32> = Vec::new();
     for row in rows {
         let mut columns = Row::new(row)?;
         let company_id: String = columns.get()?;
@@ -275,99 +308,52 @@ pub fn read_all(rows: &[QueryResult]) -> Result<Vec<Lead>> {
             .last()
             .is_none_or(|last| last.id != id || last.company_id != company_id);
         if is_next {
-            leads.push(read_rest(company_id, id, columns)?.into());
+            leads.push(read_rest(company_id, id, columns)?);
+            positions.clear();
         }
-        if let (Some(lead), Some(pet)) =
+        if let (Some(lead), Some((position, pet))) =
             (leads.last_mut(), pets::read(Row::from(row, pet_columns)?)?)
         {
-            lead.pets.push(pet);
+            let place = positions.partition_point(|before| *before < position);
+            positions.insert(place, position);
+            lead.pets.insert(place, pet);
         }
     }
     Ok(leads)
 }
 
-/// Reads a lead, without its pets, from the columns of its table.
+/// Reads a lead, without its pets, from its columns.
 pub fn read(mut row: Row<'_>) -> Result<Lead, DbErr> {
     let (company_id, id) = (row.get()?, row.get()?);
-    Ok(read_rest(company_id, id, row)?.into())
+    read_rest(company_id, id, row)
 }
 
-fn read_rest(company_id: String, id: String, mut row: Row<'_>) -> Result<lead::Model, DbErr> {
-    Ok(lead::Model {
-        company_id,
+fn read_rest(company_id: String, id: String, mut row: Row<'_>) -> Result<Lead, DbErr> {
+    let optional = Option::<String>::unwrap_or_default;
+    Ok(Lead {
         id,
-        tie_break: row.get()?,
-        first_name: row.get()?,
-        last_name: row.get()?,
-        avatar: row.get()?,
-        phone: row.get()?,
-        email: row.get()?,
-        email_lower: row.get()?,
-        address: row.get()?,
-        preferred_business_id: row.get()?,
-        allocate_staff_id: row.get()?,
-        life_cycle_id: row.get()?,
-        action_status_id: row.get()?,
-        referral_source_id: row.get()?,
-        compliance_config: row.get()?,
-        custom_fields: row.get()?,
+        company_id,
+        details: LeadDetails {
+            first_name: row.get()?,
+            last_name: row.get()?,
+            avatar: row.get()?,
+            phone: row.get()?,
+            email: row.get()?,
+            address: row.get::<Option<Json<_>>>()?.map(|Json(address)| address),
+            preferred_business_id: optional(row.get()?),
+            allocate_staff_id: optional(row.get()?),
+            life_cycle_id: row.get()?,
+            action_status_id: row.get()?,
+            referral_source_id: row.get()?,
+            compliance: row.get::<Json<_>>()?.0,
+            custom_fields: row.get::<Json<_>>()?.0,
+        },
+        pets: Vec::new(),
         created_by: row.get()?,
         created_time: row.get()?,
         last_updated_by: row.get()?,
         last_updated_time: row.get()?,
     })
-}
-
-impl From<lead::Model> for Lead {
-    fn from(model: lead::Model) -> Self {
-        let lead::Model {
-            company_id,
-            id,
-            tie_break: _,
-            first_name,
-            last_name,
-            avatar,
-            phone,
-            email,
-            email_lower: _,
-            address,
-            preferred_business_id,
-            allocate_staff_id,
-            life_cycle_id,
-            action_status_id,
-            referral_source_id,
-            compliance_config,
-            custom_fields,
-            created_by,
-            created_time,
-            last_updated_by,
-            last_updated_time,
-        } = model;
-        Self {
-            id,
-            company_id,
-            details: LeadDetails {
-                first_name,
-                last_name,
-                avatar,
-                phone,
-                email,
-                address: address.map(|Json(address)| address),
-                preferred_business_id: preferred_business_id.unwrap_or_default(),
-                allocate_staff_id: allocate_staff_id.unwrap_or_default(),
-                life_cycle_id,
-                action_status_id,
-                referral_source_id,
-                compliance: compliance_config.0,
-                custom_fields: custom_fields.0,
-            },
-            pets: Vec::new(),
-            created_by,
-            created_time,
-            last_updated_by,
-            last_updated_time,
-        }
-    }
 }
 
 impl From<&Lead> for lead::Model {

@@ -9,12 +9,11 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use tracing::{Instrument as _, info_span};
 
 use super::embedded::{Embedded, prepared};
-use super::entity::{lead, pet};
 use super::gather::{Gather, processors};
 use super::held::Held;
 use super::lead::{self as leads, JOIN_PETS, WITH_PETS};
 use super::pet as pets;
-use super::rows::{Row, Sql, columns};
+use super::rows::{Row, Sql};
 use super::running::Calls;
 use crate::domain::lead::{Lead, LeadFilter};
 use crate::domain::page::PageRequest;
@@ -93,10 +92,15 @@ impl LeadReader {
             sql.push(" FROM (SELECT * FROM lead WHERE company_id = ");
             sql.bind(company_id);
             filter.push_to(&mut sql);
-            sql.push_page(page);
+            if filter.has_an_index() {
+                sql.push_page_planned_once(page);
+            } else {
+                sql.push_page(page);
+            }
             sql.push(") l");
             sql.push(JOIN_PETS);
-            sql.push(" ORDER BY l.created_time DESC, l.tie_break DESC, p.position");
+            // Not by the pets' position: PostgreSQL would copy all rows to sort them, where these come in order.
+            sql.push(" ORDER BY l.created_time DESC, l.tie_break DESC");
             return leads::read_all(&self.db.query_all_raw(sql.statement()).await?);
         };
         let mut sql = Sql::new(DbBackend::Sqlite, SELECT_IN_FILE.as_str());
@@ -118,11 +122,11 @@ impl LeadReader {
 
 /// A company's leads without their pets.
 static SELECT_IN_FILE: LazyLock<String> = LazyLock::new(|| {
-    let lead = columns::<lead::Column>("l");
+    let lead = leads::COLUMNS.as_str();
     format!("SELECT {lead} FROM lead l WHERE l.company_id = ")
 });
 static SELECT_PETS_IN_FILE: LazyLock<String> = LazyLock::new(|| {
-    let pet = columns::<pet::Column>("p");
+    let pet = pets::COLUMNS.as_str();
     format!("SELECT {pet} FROM pet p WHERE p.company_id = ? AND p.lead_id = ? ORDER BY p.position")
 });
 
@@ -143,7 +147,8 @@ fn select(connection: &mut Connection, statements: &[Sql]) -> Result<Vec<Lead>> 
     for lead in &mut found {
         let mut rows = statement.query((&lead.company_id, &lead.id))?;
         while let Some(row) = rows.next()? {
-            lead.pets.extend(pets::read(Row::embedded(row))?);
+            lead.pets
+                .extend(pets::read(Row::embedded(row))?.map(|(_position, pet)| pet));
         }
     }
     drop(statement);
@@ -216,7 +221,7 @@ impl Round {
             [id] => sql.and_equals("l.id", id.as_str()),
             ids => sql.and_any("l.id", &lengthened(ids)),
         }
-        sql.push(" ORDER BY l.id, p.position");
+        sql.push(" ORDER BY l.id");
 
         let mut held = match self.held.take() {
             Some(held) => held,

@@ -1,106 +1,59 @@
 //! Pets, which are read and written with their owners.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter,
+    Iterable, QueryFilter,
 };
 
 use super::entity::{Json, pet};
-use super::rows::Row;
+use super::rows::{Row, columns};
 use crate::domain::lead::Lead;
 use crate::domain::pet::{PartialDate, Pet, PetDetails};
 use crate::error::Result;
 
-/// Reads a pet from the columns of its table, or nothing where an outer join found none.
-pub fn read(mut row: Row<'_>) -> Result<Option<Pet>, DbErr> {
-    let Some(company_id) = row.get()? else {
+/// What is selected of a pet `p`.
+pub static COLUMNS: LazyLock<String> = LazyLock::new(|| {
+    use pet::Column::{CompanyId, CustomerId, LeadId};
+    let owner = |column: &_| matches!(column, CompanyId | LeadId | CustomerId);
+    columns("p", pet::Column::iter().filter(|column| !owner(column)))
+});
+
+/// Reads a pet and its place among its owner's from its columns, or nothing where an outer join found none.
+pub fn read(mut row: Row<'_>) -> Result<Option<(i32, Pet)>, DbErr> {
+    let Some(id) = row.get()? else {
         return Ok(None);
     };
-    let model = pet::Model {
-        company_id,
-        id: row.get()?,
-        lead_id: row.get()?,
-        customer_id: row.get()?,
-        position: row.get()?,
+    let position = row.get()?;
+    let details = PetDetails {
         name: row.get()?,
-        birthday: row.get()?,
-        status: row.get()?,
-        r#type: row.get()?,
+        birthday: row.get::<Option<_>>()?.map(unpack_date),
+        // A number that a newer release wrote is unspecified to this one.
+        status: row.get::<i32>()?.try_into().unwrap_or_default(),
+        r#type: row.get::<i32>()?.try_into().unwrap_or_default(),
         breed: row.get()?,
-        gender: row.get()?,
-        weight: row.get()?,
+        gender: row.get::<i32>()?.try_into().unwrap_or_default(),
+        weight: row.get::<Option<Json<_>>>()?.map(|Json(weight)| weight),
         fixed: row.get()?,
         coat: row.get()?,
         behavior: row.get()?,
-        pet_codes: row.get()?,
-        notes: row.get()?,
-        vaccinations: row.get()?,
-        vet: row.get()?,
-        evaluation_status: row.get()?,
+        pet_codes: row.get::<Json<_>>()?.0,
+        notes: row.get::<Json<_>>()?.0,
+        vaccinations: row.get::<Json<_>>()?.0,
+        vet: row.get::<Option<Json<_>>>()?.map(|Json(vet)| vet),
+        evaluation_status: row.get::<i32>()?.try_into().unwrap_or_default(),
         photo: row.get()?,
         deleted: row.get()?,
+    };
+    let pet = Pet {
+        id,
+        details,
         created_time: row.get()?,
         last_updated_time: row.get()?,
     };
-    Ok(Some(model.into()))
-}
-
-impl From<pet::Model> for Pet {
-    fn from(model: pet::Model) -> Self {
-        let pet::Model {
-            company_id: _,
-            id,
-            lead_id: _,
-            customer_id: _,
-            position: _,
-            name,
-            birthday,
-            status,
-            r#type,
-            breed,
-            gender,
-            weight,
-            fixed,
-            coat,
-            behavior,
-            pet_codes,
-            notes,
-            vaccinations,
-            vet,
-            evaluation_status,
-            photo,
-            deleted,
-            created_time,
-            last_updated_time,
-        } = model;
-        Self {
-            id,
-            details: PetDetails {
-                name,
-                birthday: birthday.map(unpack_date),
-                // A number that a newer release wrote is unspecified to this one.
-                status: status.try_into().unwrap_or_default(),
-                r#type: r#type.try_into().unwrap_or_default(),
-                breed,
-                gender: gender.try_into().unwrap_or_default(),
-                weight: weight.map(|Json(weight)| weight),
-                fixed,
-                coat,
-                behavior,
-                pet_codes: pet_codes.0,
-                notes: notes.0,
-                vaccinations: vaccinations.0,
-                vet: vet.map(|Json(vet)| vet),
-                evaluation_status: evaluation_status.try_into().unwrap_or_default(),
-                photo,
-                deleted,
-            },
-            created_time,
-            last_updated_time,
-        }
-    }
+    Ok(Some((position, pet)))
 }
 
 /// The row of a lead's pet at `position` of its list.

@@ -20,9 +20,9 @@ use crate::domain::Timestamp;
 use crate::domain::page::PageRequest;
 use crate::domain::scope::Companies;
 
-/// `alias.column, ...` for every column of a table, in the order of its entity.
-pub fn columns<C: Iterable + Iden>(alias: &str) -> String {
-    C::iter()
+/// `alias.column, ...` for these columns of a table.
+pub fn columns<C: Iden>(alias: &str, columns: impl IntoIterator<Item = C>) -> String {
+    (columns.into_iter())
         .map(|column| format!("{alias}.{}", column.unquoted()))
         .collect::<Vec<_>>()
         .join(", ")
@@ -275,6 +275,19 @@ impl Sql {
     ///
     /// The keyset is a row value, which an index over both columns answers at any depth.
     pub fn push_page(&mut self, page: PageRequest) {
+        self.push_place(page);
+        self.bind(i64::from(page.size) + 1);
+    }
+
+    /// The same where one plan is right for all values: a page's size in the text lets PostgreSQL plan it once. For one that it does
+    /// not know it supposes a tenth of the table, finds that a plan for the given values is cheaper, and makes one each time.
+    pub fn push_page_planned_once(&mut self, page: PageRequest) {
+        self.push_place(page);
+        // Writing to a text does not fail.
+        let _ = write!(self.text, "{}", page.size + 1);
+    }
+
+    fn push_place(&mut self, page: PageRequest) {
         if let Some(after) = page.after {
             self.push(" AND (created_time, tie_break) < (");
             self.bind(after.created_time);
@@ -283,7 +296,6 @@ impl Sql {
             self.push(")");
         }
         self.push(" ORDER BY created_time DESC, tie_break DESC LIMIT ");
-        self.bind(i64::from(page.size) + 1);
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     address_of, channels, compliance_of, created, everything, expect_change, life_cycle, masked,
     misty, referral_source, refused, updated, values,
 };
-use crate::support::builders::{buddy, text};
+use crate::support::builders::{buddy, list, text};
 use crate::support::{StatusAssertions, TestApp, on_both_databases};
 
 /// `lead` with a compliance config that says that nothing is allowed where it has none.
@@ -68,6 +68,9 @@ on_both_databases! {
         });
         expect_change(&before, &after, |lead| lead.pets = vec![new, stays]);
         assert_eq!(app.count("pet").await, 2);
+
+        let page = leads.list_leads(list("cmp_001", 500)).await.expect("a page").into_inner();
+        assert_eq!(page.leads, [after], "in a page the pets come in the same order");
     }
 
     async fn a_star_replaces_the_whole_lead(app: TestApp) {
