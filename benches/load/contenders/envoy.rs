@@ -29,6 +29,6 @@ pub fn before(leash: &Server, target: &Path) -> Outcome<Server> {
         process: Process::start(&command)?,
         key: leash.key.clone(),
         protocol: Protocol::Http1,
-        uses_postgres: leash.uses_postgres,
+        data: leash.data.clone(),
     })
 }

@@ -5,7 +5,11 @@ pub mod peers;
 pub mod pgbench;
 pub mod program;
 
-use std::{env, path::Path, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{Outcome, generate::Protocol, process::Process};
 
@@ -20,8 +24,15 @@ pub struct Server {
     pub process: Process,
     pub key: String,
     pub protocol: Protocol,
-    /// Whether its work is in part PostgreSQL's.
-    pub uses_postgres: bool,
+    pub data: Data,
+}
+
+/// Where a server's leads are.
+#[derive(Clone)]
+pub enum Data {
+    Nowhere,
+    File(PathBuf),
+    Postgres,
 }
 
 impl Server {
@@ -39,6 +50,6 @@ pub fn echo(answers: &Path) -> Outcome<Server> {
         process: Process::start(&command)?,
         key: String::new(),
         protocol: Protocol::Grpc,
-        uses_postgres: false,
+        data: Data::Nowhere,
     })
 }

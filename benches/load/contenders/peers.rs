@@ -7,7 +7,7 @@ use std::{
 
 use clap::ValueEnum;
 
-use super::{POOL, Server};
+use super::{Data, POOL, Server};
 use crate::{Outcome, generate::Protocol, process::Process, seed::Seeded};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -71,6 +71,6 @@ pub fn serve(peer: Peer, built: &Path, seeded: &Seeded) -> Outcome<Server> {
         process: Process::start(&command)?,
         key: seeded.key.clone(),
         protocol: Protocol::Grpc,
-        uses_postgres: true,
+        data: Data::Postgres,
     })
 }

@@ -2,8 +2,13 @@
 
 use std::{env, process::Command};
 
-use super::{POOL, Server};
-use crate::{Outcome, generate::Protocol, process::Process, seed::Seeded};
+use super::{Data, POOL, Server};
+use crate::{
+    Outcome,
+    generate::Protocol,
+    process::Process,
+    seed::{self, Seeded},
+};
 
 /// The program, in an environment without settings of its own.
 fn program() -> Command {
@@ -45,6 +50,9 @@ pub fn serve_at(name: &str, seeded: &Seeded, listen: &str, more: &[&str]) -> Out
         process: Process::start(&command)?,
         key: seeded.key.clone(),
         protocol: Protocol::Grpc,
-        uses_postgres: seeded.url.starts_with("postgres"),
+        data: match seed::file_of(&seeded.url) {
+            Some(file) => Data::File(file.into()),
+            None => Data::Postgres,
+        },
     })
 }

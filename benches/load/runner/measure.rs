@@ -2,7 +2,8 @@
 
 use std::{
     env,
-    io::{BufRead, BufReader},
+    fs::File,
+    io::{self, BufRead, BufReader},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -12,7 +13,7 @@ use clap::ValueEnum;
 use super::Bench;
 use crate::{
     Outcome,
-    contenders::{self, Server},
+    contenders::{self, Data, Server},
     generate::{BEGIN, Protocol, Report, Work},
     machine,
     messages::By,
@@ -62,6 +63,10 @@ impl Bench {
         pids: &[u32],
         load: &Load,
     ) -> Outcome<Sample> {
+        if let Data::File(file) = &server.data {
+            // PostgreSQL has buffers of its own; a file has the system's, which may have taken them for something else.
+            io::copy(&mut File::open(file)?, &mut io::sink())?;
+        }
         let mut generator = generator(server, protocol, load)?
             .stdout(Stdio::piped())
             .spawn()?;
@@ -93,7 +98,7 @@ impl Bench {
         for pid in pids {
             spent.server += machine::cpu_of_tree(*pid)?;
         }
-        if server.uses_postgres {
+        if matches!(server.data, Data::Postgres) {
             spent.database = self.databases.cpu()?;
         }
         Ok(spent)

@@ -67,6 +67,11 @@ pub fn sqlite_url(file: &Path) -> String {
     format!("sqlite://{}", file.display())
 }
 
+/// The SQLite file that a URL names.
+pub fn file_of(url: &str) -> Option<&str> {
+    url.strip_prefix("sqlite://")
+}
+
 pub fn config(url: &str) -> DatabaseConfig {
     DatabaseConfig {
         max_connections: 1,
