@@ -88,24 +88,7 @@ impl LeadReader {
         page: PageRequest,
     ) -> Result<Vec<Lead>> {
         let Some(embedded) = &self.embedded else {
-            let mut sql = Sql::new(DbBackend::Postgres, WITH_PETS.as_str());
-            sql.push(" FROM (SELECT * FROM lead WHERE company_id = ");
-            sql.bind(company_id);
-            filter.push_to(&mut sql);
-            if filter.has_an_index() {
-                sql.push_page_planned_once(page);
-            } else {
-                sql.push_page(page);
-            }
-            // By OFFSET 0 PostgreSQL has to look for the pets lead by lead, over their index. In a short table it would read all pets
-            // to join them, which takes longer, and would go on so while the table grows, until it is analyzed.
-            sql.push(
-                ") l LEFT JOIN LATERAL (SELECT * FROM pet WHERE lead_id = l.id AND company_id = ",
-            );
-            sql.bind(company_id);
-            sql.push(" OFFSET 0) p ON true");
-            // Not by the pets' position: PostgreSQL would copy all rows to sort them, where these come in order.
-            sql.push(" ORDER BY l.created_time DESC, l.tie_break DESC");
+            let sql = select_page(company_id, filter, page);
             return leads::read_all(&self.db.query_all_raw(sql.statement()).await?);
         };
         let mut sql = Sql::new(DbBackend::Sqlite, SELECT_IN_FILE.as_str());
@@ -123,6 +106,27 @@ impl LeadReader {
         let found = embedded.read(move |connection| select(connection, &[sql]));
         found.instrument(span).await
     }
+}
+
+/// A page of leads with their pets, in one statement of PostgreSQL's.
+fn select_page(company_id: &str, filter: &LeadFilter, page: PageRequest) -> Sql {
+    let mut sql = Sql::new(DbBackend::Postgres, WITH_PETS.as_str());
+    sql.push(" FROM (SELECT * FROM lead WHERE company_id = ");
+    sql.bind(company_id);
+    filter.push_to(&mut sql);
+    if filter.has_an_index() {
+        sql.push_page_planned_once(page);
+    } else {
+        sql.push_page(page);
+    }
+    // By OFFSET 0 PostgreSQL has to look for the pets lead by lead, over their index. In a short table it would read all pets
+    // to join them, which takes longer, and would go on so while the table grows, until it is analyzed.
+    sql.push(") l LEFT JOIN LATERAL (SELECT * FROM pet WHERE lead_id = l.id AND company_id = ");
+    sql.bind(company_id);
+    sql.push(" OFFSET 0) p ON true");
+    // Not by the pets' position: PostgreSQL would copy all rows to sort them, where these come in order.
+    sql.push(" ORDER BY l.created_time DESC, l.tie_break DESC");
+    sql
 }
 
 /// A company's leads without their pets.
