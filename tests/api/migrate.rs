@@ -181,7 +181,7 @@ async fn a_database_with_jsonb_columns_is_served() {
     let lead = created(&mut leads, everything()).await;
     let lead = updated(&mut leads, update(&lead.id, john())).await;
     let page = leads.list_leads(list("cmp_001", 10)).await.expect("a page");
-    assert_eq!(page.into_inner().leads, [lead.clone()]);
+    assert_eq!(page.into_inner().leads, std::slice::from_ref(&lead));
     let promoted = leads.promote_lead(promote(&lead.id)).await;
     promoted.expect("promote the lead");
 }
