@@ -50,20 +50,21 @@ pub struct Page {
     pub by: String,
     pub deep: f64,
     pub shallow: f64,
+    /// The median of the ratios of two turns that follow each other: what a neighbour does for longer falls on both.
+    pub ratio: f64,
 }
 
 impl Page {
-    pub fn new(name: &str, by: &str, deep: Vec<f64>, shallow: Vec<f64>) -> Self {
+    /// `turns` are medians, of the long list and right after it of the short one.
+    pub fn new(name: &str, by: &str, turns: &[(f64, f64)]) -> Self {
+        let median_of = |value: fn(&(f64, f64)) -> f64| median(turns.iter().map(value).collect());
         Self {
             name: name.to_owned(),
             by: by.to_owned(),
-            deep: median(deep),
-            shallow: median(shallow),
+            deep: median_of(|(deep, _)| *deep),
+            shallow: median_of(|(_, shallow)| *shallow),
+            ratio: median_of(|(deep, shallow)| deep / shallow),
         }
-    }
-
-    pub fn ratio(&self) -> f64 {
-        self.deep / self.shallow
     }
 }
 
@@ -74,11 +75,11 @@ impl fmt::Display for Page {
             by,
             deep,
             shallow,
+            ratio,
         } = self;
         write!(
             f,
-            "{name:16} {by:16} deep {deep:.0} us, in a short list {shallow:.0} us: {:.2}",
-            self.ratio()
+            "{name:16} {by:16} deep {deep:.0} us, in a short list {shallow:.0} us: {ratio:.2}"
         )
     }
 }

@@ -148,7 +148,7 @@ impl Judge<'_> {
                 "{}, page by {}: p50 deep / in a short list",
                 page.name, page.by
             );
-            self.add(&name, AtMost(1.15), page.ratio());
+            self.add(&name, AtMost(1.15), page.ratio);
         }
     }
 

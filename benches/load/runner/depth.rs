@@ -13,7 +13,7 @@ use crate::{
 /// The part of the long list that is before the page.
 const DEEP: f64 = 0.9;
 /// Into so many turns a round is divided: a neighbour comes and goes for more than what the two lists differ by.
-const TURNS: u32 = 3;
+const TURNS: u32 = 5;
 /// In the short list: not the very first page, so that both have a token.
 const SHALLOW: u64 = 10;
 
@@ -31,14 +31,15 @@ pub fn measure(bench: &Bench) -> Outcome<Depth> {
         let in_small = Contender::of(program::serve(name, database(small), &[])?);
         let deep = at(large.leads, DEEP);
         for by in By::ALL {
-            let (mut deep_p50s, mut shallow_p50s) = (Vec::new(), Vec::new());
+            let mut turns = Vec::new();
             for _ in 0..bench.rounds * TURNS as usize {
-                let page = page(bench, by, large.leads, deep);
-                deep_p50s.push(in_large.measure(bench, &page)?.checked()?.p50);
-                let page = self::page(bench, by, small.leads, SHALLOW);
-                shallow_p50s.push(in_small.measure(bench, &page)?.checked()?.p50);
+                let long = page(bench, by, large.leads, deep);
+                let long = in_large.measure(bench, &long)?.checked()?;
+                let short = page(bench, by, small.leads, SHALLOW);
+                let short = in_small.measure(bench, &short)?.checked()?;
+                turns.push((long.p50, short.p50));
             }
-            let page = Page::new(name, &by.name(), deep_p50s, shallow_p50s);
+            let page = Page::new(name, &by.name(), &turns);
             say(&format!("  {page}"));
             depth.pages.push(page);
         }
