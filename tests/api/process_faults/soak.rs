@@ -292,11 +292,15 @@ async fn resident_over(server: &Running, time: Duration) -> Vec<u64> {
     samples
 }
 
-/// From `/proc` (proc(5)): the second number is the resident pages.
+/// From `/proc` (proc(5)): the second number is the resident pages, and the third how many of them are a file's, as SQLite's is
+/// mapped. They are the system's cache.
 fn resident(process: u32) -> u64 {
     let memory = fs::read_to_string(format!("/proc/{process}/statm")).expect("the process runs");
-    let pages = memory.split_whitespace().nth(1).expect("pages");
-    pages.parse::<u64>().expect("a number") * 4096
+    let pages = |place| {
+        let number = memory.split_whitespace().nth(place).expect("pages");
+        number.parse::<u64>().expect("a number")
+    };
+    (pages(1) - pages(2)) * 4096
 }
 
 fn median(samples: &[u64]) -> u64 {
