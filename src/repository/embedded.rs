@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::SecondsFormat;
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, Value as Owned, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
@@ -191,6 +192,9 @@ impl Side {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.file, flags)?;
         connection.execute_batch(self.settings)?;
+        // One plan whatever the values are. SQLite would else prepare a statement anew for each page, in case statistics told
+        // something of its values; there are none.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(REMEMBERED);
         Ok(connection)
     }
