@@ -231,31 +231,24 @@ async fn move_pets(
 impl LeadFilter {
     /// Whether one index finds and sorts what is asked for, whatever the values are.
     pub(super) fn has_an_index(&self) -> bool {
-        let Self {
-            life_cycle_id,
-            action_status_id,
-            phone,
-            email,
-            referral_source_id,
-            allocate_staff_id,
-            preferred_business_id,
-            last_updated_from,
-            last_updated_before,
-        } = self;
-        let equal = [
-            life_cycle_id,
-            action_status_id,
-            phone,
-            email,
-            referral_source_id,
-            allocate_staff_id,
-            preferred_business_id,
-        ];
-        let equal = equal.into_iter().flatten().count();
-        equal <= 1 && last_updated_from.is_none() && last_updated_before.is_none()
+        self.equal().count() <= 1
+            && self.last_updated_from.is_none()
+            && self.last_updated_before.is_none()
     }
 
     pub(super) fn push_to(&self, sql: &mut Sql) {
+        for (column, wanted) in self.equal() {
+            sql.and_equals(column, wanted);
+        }
+        sql.push_interval(
+            "last_updated_time",
+            self.last_updated_from,
+            self.last_updated_before,
+        );
+    }
+
+    /// The columns that are to equal something.
+    fn equal(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let Self {
             life_cycle_id,
             action_status_id,
@@ -264,10 +257,10 @@ impl LeadFilter {
             referral_source_id,
             allocate_staff_id,
             preferred_business_id,
-            last_updated_from,
-            last_updated_before,
+            last_updated_from: _,
+            last_updated_before: _,
         } = self;
-        for (column, wanted) in [
+        [
             ("life_cycle_id", life_cycle_id),
             ("action_status_id", action_status_id),
             ("phone", phone),
@@ -275,16 +268,9 @@ impl LeadFilter {
             ("referral_source_id", referral_source_id),
             ("allocate_staff_id", allocate_staff_id),
             ("preferred_business_id", preferred_business_id),
-        ] {
-            if let Some(wanted) = wanted {
-                sql.and_equals(column, wanted.as_str());
-            }
-        }
-        sql.push_interval(
-            "last_updated_time",
-            *last_updated_from,
-            *last_updated_before,
-        );
+        ]
+        .into_iter()
+        .filter_map(|(column, wanted)| Some((column, wanted.as_deref()?)))
     }
 }
 
