@@ -1,5 +1,7 @@
 //! What a database failure means for the caller.
 
+use std::borrow::Cow;
+
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
@@ -78,8 +80,21 @@ fn meaning_of_sqlx(error: &sqlx::Error) -> Meaning {
 
 /// Whether the server turned a write away because it is a standby, or became one.
 fn is_read_only(error: &DbErr) -> bool {
-    matches!(error, DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))
-        if matches!(error.as_ref(), sqlx::Error::Database(error) if error.code().as_deref() == Some("25006")))
+    sqlstate(error).as_deref() == Some("25006")
+}
+
+/// Whether the server knows the statement, and says that it does not do such a thing.
+pub fn is_not_supported(error: &DbErr) -> bool {
+    sqlstate(error).as_deref() == Some("0A000")
+}
+
+fn sqlstate(error: &DbErr) -> Option<Cow<'_, str>> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            error.as_database_error()?.code()
+        }
+        _ => None,
+    }
 }
 
 /// Classes of PostgreSQL's SQLSTATE codes (appendix A of its manual) that are the server's troubles and not the statement's.

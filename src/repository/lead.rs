@@ -9,7 +9,7 @@ use sea_orm::{
 
 use super::entity::{Json, lead, lead_promotion, pet};
 use super::lead_reader::LeadReader;
-use super::rows::{Row, Sql, columns, inserts, some};
+use super::rows::{INSERTED_AT_ONCE, Row, Sql, columns, inserts, portions, some};
 use super::{ScopedRepository, customer as customers, pet as pets};
 use crate::domain::Stamp;
 use crate::domain::customer::Customer;
@@ -130,11 +130,29 @@ impl ScopedRepository<'_> {
     }
 }
 
-/// The statements that write new leads with their pets.
-pub fn inserts_of(backend: DbBackend, leads: &[&Lead]) -> Vec<Sql> {
-    let rows: Vec<_> = leads.iter().map(|lead| lead::Model::from(*lead)).collect();
-    let mut statements = inserts(backend, &rows);
-    statements.extend(inserts(backend, &pets::rows_of(leads)));
+/// The statements that write new leads with their pets. `jointly` has one write both, as far as there are as many pets to a lead.
+pub fn inserts_of(backend: DbBackend, leads: &[&Lead], jointly: bool) -> Vec<Sql> {
+    let mut statements = Vec::new();
+    for leads in portions(backend, leads) {
+        let rows: Vec<_> = leads.iter().map(|lead| lead::Model::from(*lead)).collect();
+        let pets = pets::rows_of(leads);
+        let along = match jointly {
+            true => pets.len().min(INSERTED_AT_ONCE) / rows.len() * rows.len(),
+            false => 0,
+        };
+        let (along, apart) = pets.split_at(along);
+        let mut sql = Sql::new(backend, "");
+        if along.is_empty() {
+            sql.push_insert(&rows);
+        } else {
+            sql.push("WITH new_lead AS (");
+            sql.push_insert(&rows);
+            sql.push(") ");
+            sql.push_insert(along);
+        }
+        statements.push(sql);
+        statements.extend(inserts(backend, apart));
+    }
     statements
 }
 
@@ -392,5 +410,70 @@ impl From<&Lead> for lead::Model {
             last_updated_by,
             last_updated_time,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+    use crate::domain::pet::{Pet, PetDetails};
+
+    /// Leads with so many pets each.
+    fn leads_with(pets: &[usize]) -> Vec<Lead> {
+        let pet = |number| Pet {
+            id: format!("pet_{number}"),
+            details: PetDetails::default(),
+            created_time: Timestamp::default(),
+            last_updated_time: Timestamp::default(),
+        };
+        let lead = |(number, pets): (usize, &usize)| Lead {
+            id: format!("lcus_{number}"),
+            company_id: "cmp_001".to_owned(),
+            details: LeadDetails::default(),
+            pets: (0..*pets).map(pet).collect(),
+            created_by: "key_001".to_owned(),
+            created_time: Timestamp::default(),
+            last_updated_by: "key_001".to_owned(),
+            last_updated_time: Timestamp::default(),
+        };
+        pets.iter().enumerate().map(lead).collect()
+    }
+
+    /// How many leads and how many pets a statement inserts.
+    fn numbers_of_rows(sql: &Sql) -> (usize, usize) {
+        let (leads, pets) = (sql.text.split_once("INSERT INTO pet ")).unwrap_or((&sql.text, ""));
+        let rows = |text: &str, columns: usize| text.matches('$').count() / columns;
+        (
+            rows(leads, lead::Column::iter().count()),
+            rows(pets, pet::Column::iter().count()),
+        )
+    }
+
+    #[test]
+    fn pets_go_along_with_their_leads_as_far_as_there_are_as_many_to_each() {
+        for (pets, jointly, expected) in [
+            (vec![0], true, vec![(1, 0)]),
+            (vec![1], true, vec![(1, 1)]),
+            (vec![3], true, vec![(1, 3)]),
+            (vec![100], true, vec![(1, 64), (0, 32), (0, 4)]),
+            (vec![1; 11], true, vec![(11, 11)]),
+            (vec![2; 11], true, vec![(11, 22)]),
+            (vec![0, 1], true, vec![(2, 0), (0, 1)]),
+            (vec![0, 3], true, vec![(2, 2), (0, 1)]),
+            (vec![1; 27], true, vec![(16, 16), (11, 11)]),
+            (vec![1; 64], true, vec![(64, 64)]),
+            (vec![1, 2], false, vec![(2, 0), (0, 3)]),
+        ] {
+            let leads = leads_with(&pets);
+            let leads: Vec<_> = leads.iter().collect();
+            let statements = inserts_of(DbBackend::Postgres, &leads, jointly);
+            let found: Vec<_> = statements.iter().map(numbers_of_rows).collect();
+            assert_eq!(found, expected, "{pets:?} pets");
+        }
+        let leads = leads_with(&[2, 1]);
+        let statements = inserts_of(DbBackend::Sqlite, &leads.iter().collect::<Vec<_>>(), false);
+        let found: Vec<_> = statements.iter().map(numbers_of_rows).collect();
+        assert_eq!(found, [(1, 0), (0, 1), (0, 1), (1, 0), (0, 1)]);
     }
 }

@@ -2,14 +2,14 @@
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 
 use super::embedded::{Embedded, prepared};
-use super::error::is_rolled_back_by_sqlite;
+use super::error::{is_not_supported, is_rolled_back_by_sqlite};
 use super::gather::{Gather, processors};
 use super::lead::inserts_of;
 use super::running::{self, Calls};
@@ -48,6 +48,7 @@ impl LeadWriter {
             None => processors().clamp(*POSTGRES_LANES.start(), *POSTGRES_LANES.end()),
         };
         let (db, embedded, calls) = (db.clone(), embedded.cloned(), calls.clone());
+        let jointly = Jointly(Arc::new(AtomicBool::new(true)));
         Self(Gather::new(
             lanes,
             MOST,
@@ -57,6 +58,7 @@ impl LeadWriter {
                     db: db.clone(),
                     embedded: embedded.clone(),
                     patience,
+                    jointly: jointly.clone(),
                 };
                 async move { (calls.begin().attend(round.write(&new)).await, ()) }
             },
@@ -82,6 +84,29 @@ struct Round {
     db: DatabaseConnection,
     embedded: Option<Embedded>,
     patience: Duration,
+    jointly: Jointly,
+}
+
+/// Whether the database writes leads and pets in one statement, which saves a round trip. PostgreSQL does unless the tables have
+/// rules, or are distributed by Citus.
+#[derive(Clone)]
+struct Jointly(Arc<AtomicBool>);
+
+impl Jointly {
+    fn is_supported(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// What a failure of such a statement means: where it is not supported, all is to be done again without it.
+    fn failed(&self, error: DbErr) -> Error {
+        if !is_not_supported(&error) {
+            return error.into();
+        }
+        if self.0.swap(false, Ordering::Relaxed) {
+            tracing::info!("the database does not write leads and pets in one statement: {error}");
+        }
+        Error::Aborted(error.into())
+    }
 }
 
 impl Round {
@@ -112,7 +137,7 @@ impl Round {
                 transaction::until_it_collides_no_more(once).await
             }
             None => {
-                let insert = |transaction| insert(transaction, new);
+                let insert = |transaction| self.insert(transaction, new);
                 transaction::run(&self.db, self.patience, insert).await
             }
         };
@@ -120,6 +145,26 @@ impl Round {
             new.iter().for_each(|new| new.turn.give_back());
         }
         written
+    }
+
+    /// Writes to PostgreSQL, up to the commit.
+    async fn insert(
+        &self,
+        transaction: DatabaseTransaction,
+        new: &[Arc<NewLead>],
+    ) -> Result<(DatabaseTransaction, ())> {
+        let awaited = Awaited::of(new);
+        let jointly = self.jointly.is_supported();
+        for sql in inserts_of(DbBackend::Postgres, &awaited.leads(), jointly) {
+            if let Err(error) = transaction.execute_raw(sql.statement()).await {
+                return Err(match jointly {
+                    true => self.jointly.failed(error),
+                    false => error.into(),
+                });
+            }
+        }
+        awaited.take()?;
+        Ok((transaction, ()))
     }
 
     /// Writes to a SQLite file, in one go.
@@ -137,18 +182,6 @@ impl Round {
     }
 }
 
-async fn insert(
-    transaction: DatabaseTransaction,
-    new: &[Arc<NewLead>],
-) -> Result<(DatabaseTransaction, ())> {
-    let awaited = Awaited::of(new);
-    for sql in inserts_of(DbBackend::Postgres, &awaited.leads()) {
-        transaction.execute_raw(sql.statement()).await?;
-    }
-    awaited.take()?;
-    Ok((transaction, ()))
-}
-
 fn insert_into_file(
     connection: &mut Connection,
     new: &[Arc<NewLead>],
@@ -158,7 +191,7 @@ fn insert_into_file(
         return Ok(());
     };
     let awaited = Awaited::of(new);
-    for sql in inserts_of(DbBackend::Sqlite, &awaited.leads()) {
+    for sql in inserts_of(DbBackend::Sqlite, &awaited.leads(), false) {
         prepared(&transaction, &sql)?.raw_execute()?;
     }
     awaited.take()?;

@@ -33,49 +33,36 @@ pub fn some(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// How many rows one statement inserts at most, where each is a round trip.
-const INSERTED_AT_ONCE: usize = 64;
+/// How many rows of a table one statement inserts at most, where each is a round trip.
+pub const INSERTED_AT_ONCE: usize = 64;
 
 /// Any number of rows up to this one has a statement of its own; above, only powers of two have.
 const INSERTED_WHOLE: usize = 16;
 
 /// Statements that insert rows: few on PostgreSQL, and few different ones, as each connection prepares its own. SQLite takes one row
 /// at a time, which it can do without noting how to take back a part of the statement.
-pub fn inserts<M: ModelTrait>(backend: DbBackend, mut rows: &[M]) -> Vec<Sql> {
+pub fn inserts<M: ModelTrait>(backend: DbBackend, rows: &[M]) -> impl Iterator<Item = Sql> {
+    portions(backend, rows).map(move |rows| {
+        let mut sql = Sql::new(backend, "");
+        sql.push_insert(rows);
+        sql
+    })
+}
+
+/// What is inserted, divided among statements.
+pub fn portions<T>(backend: DbBackend, mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     let at_once = match backend {
         DbBackend::Sqlite => 1,
         _ => INSERTED_AT_ONCE,
     };
-    let mut statements = Vec::new();
-    while !rows.is_empty() {
+    std::iter::from_fn(move || {
         let number = match rows.len().min(at_once) {
+            0 => return None,
             few @ ..=INSERTED_WHOLE => few,
             many => 1 << many.ilog2(),
         };
-        let (next, rest) = rows.split_at(number);
-        statements.push(insert(backend, next));
-        rows = rest;
-    }
-    statements
-}
-
-fn insert<M: ModelTrait>(backend: DbBackend, rows: &[M]) -> Sql {
-    let columns: Vec<_> = <<M::Entity as EntityTrait>::Column>::iter().collect();
-    let names: Vec<_> = columns.iter().map(Iden::unquoted).collect();
-    let table = M::Entity::default();
-    let (table, names) = (table.table_name(), names.join(", "));
-    let mut sql = Sql::new(backend, format!("INSERT INTO {table} ({names}) VALUES "));
-    for (number, row) in rows.iter().enumerate() {
-        sql.push(if number == 0 { "(" } else { "), (" });
-        for (place, column) in columns.iter().enumerate() {
-            if place > 0 {
-                sql.push(", ");
-            }
-            sql.bind_stored(row.get(*column));
-        }
-    }
-    sql.push(")");
-    sql
+        rows.split_off(..number)
+    })
 }
 
 /// Reads a row from left to right, decoding each column straight into its type.
@@ -213,6 +200,25 @@ impl Sql {
         }
     }
 
+    /// Appends the statement that inserts rows.
+    pub fn push_insert<M: ModelTrait>(&mut self, rows: &[M]) {
+        let columns: Vec<_> = <<M::Entity as EntityTrait>::Column>::iter().collect();
+        let names: Vec<_> = columns.iter().map(Iden::unquoted).collect();
+        let table = M::Entity::default();
+        let (table, names) = (table.table_name(), names.join(", "));
+        self.push(&format!("INSERT INTO {table} ({names}) VALUES "));
+        for (number, row) in rows.iter().enumerate() {
+            self.push(if number == 0 { "(" } else { "), (" });
+            for (place, column) in columns.iter().enumerate() {
+                if place > 0 {
+                    self.push(", ");
+                }
+                self.bind_stored(row.get(*column));
+            }
+        }
+        self.push(")");
+    }
+
     /// Appends ` AND column = value`.
     pub fn and_equals(&mut self, column: &str, value: impl Into<Value>) {
         self.push(" AND ");
@@ -314,7 +320,7 @@ mod tests {
                 position,
             })
             .collect();
-        let statements = inserts(backend, &rows);
+        let statements: Vec<_> = inserts(backend, &rows).collect();
         let values = statements.iter().flat_map(|sql| &sql.values.0);
         let expected = rows.iter().flat_map(|row| {
             [

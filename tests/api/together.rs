@@ -21,7 +21,7 @@ use crate::support::{
     Backend, StatusAssertions, TestApp, TestDatabase,
     app::LeadClient,
     builders::{buddy, create, get, jane, john, promote, update},
-    eventually, on_both_databases,
+    eventually, on_both_databases, postgres,
     side::{RUNNING, Side, WAITING},
 };
 
@@ -351,4 +351,32 @@ async fn a_create_that_was_given_up_is_left_out_of_what_sqlite_commits() {
     }
     assert_eq!(app.count("lead").await, 8);
     assert_eq!(app.count("pet").await, 16);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leads_and_pets_are_written_apart_where_postgres_does_not_take_them_in_one_statement() {
+    if postgres::cluster().is_none() {
+        return;
+    }
+    let app = patient(Backend::Postgres).await;
+    let before = created(&mut app.leads(), numbered(0, john())).await;
+    // The manual, 7.8.4: rules that do something else as well are not supported for statements that modify data in WITH.
+    app.sql("CREATE TABLE lead_seen (id text)").await;
+    app.sql("CREATE RULE seen AS ON INSERT TO lead DO ALSO INSERT INTO lead_seen VALUES (NEW.id)")
+        .await;
+    let calls = (1..12).map(|number| {
+        let (mut leads, lead) = (app.leads(), numbered(number, john()));
+        tokio::spawn(async move { created(&mut leads, lead).await })
+    });
+    let mut leads = vec![before];
+    for call in join_all(calls).await {
+        leads.push(call.expect("a lead"));
+    }
+    for lead in leads {
+        let stored = app.leads().get_lead(get(&lead.id)).await;
+        assert_eq!(stored.expect("it is there").into_inner(), lead);
+    }
+    assert_eq!(app.count("lead").await, 12);
+    assert_eq!(app.count("pet").await, 24);
+    assert_eq!(app.count("lead_seen").await, 11);
 }
