@@ -4,6 +4,21 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
+/// Lets those tasks go first that are ready.
+pub async fn step_back() {
+    let mut has_stepped_back = false;
+    poll_fn(|context| {
+        if has_stepped_back {
+            return Poll::Ready(());
+        }
+        has_stepped_back = true;
+        // The runtime puts a task that wakes itself at the end of its queue.
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// Does `work`, and each time it is woken lets those tasks go first that are ready: what they have for it is then dealt with in one
 /// go. Where no other is ready this costs it nothing but a look at the queue.
 pub async fn after_the_others<F: Future>(work: F) -> F::Output {
@@ -12,7 +27,6 @@ pub async fn after_the_others<F: Future>(work: F) -> F::Output {
     poll_fn(|context| {
         has_stepped_back = !has_stepped_back;
         if has_stepped_back {
-            // The runtime puts a task that wakes itself at the end of its queue.
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -44,6 +58,17 @@ mod tests {
         for other in others {
             other.await.expect("it ends");
         }
+    }
+
+    #[tokio::test]
+    async fn who_steps_back_goes_on_after_those_that_are_ready() {
+        let done = Arc::new(AtomicUsize::new(0));
+        for _ in 0..10 {
+            let done = Arc::clone(&done);
+            tokio::spawn(async move { done.fetch_add(1, Ordering::Relaxed) });
+        }
+        step_back().await;
+        assert_eq!(done.load(Ordering::Relaxed), 10);
     }
 
     #[tokio::test]

@@ -20,7 +20,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
-use crate::task::after_the_others;
+use crate::task::{after_the_others, step_back};
 
 type Answers<A, S> = Pin<Box<dyn Future<Output = (Vec<Result<A>>, S)> + Send>>;
 
@@ -35,9 +35,20 @@ impl<K, Q, A, S> Clone for Gather<K, Q, A, S> {
     }
 }
 
+/// When a lane lets all tasks go first that are ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepsBack {
+    /// Each time it is woken. The next round is on its way before those of the last one go on: best where a round is one short wait.
+    WhenWoken,
+    /// Before each round. What a round waits for in between goes on at once, and those whom the last one answered may already be
+    /// back for the next: best where rounds are costly.
+    BeforeRounds,
+}
+
 struct Shared<K, Q, A, S> {
     lanes: usize,
     most: usize,
+    steps_back: StepsBack,
     answer: Answer<K, Q, A, S>,
     /// Of each key that anybody asks under now.
     groups: Mutex<HashMap<K, Group<Q, A>>>,
@@ -66,6 +77,7 @@ where
     pub fn new<F>(
         lanes: usize,
         most: usize,
+        steps_back: StepsBack,
         answer: impl Fn(K, Vec<Q>, S) -> F + Send + Sync + 'static,
     ) -> Self
     where
@@ -74,6 +86,7 @@ where
         Self(Arc::new(Shared {
             lanes,
             most,
+            steps_back,
             answer: Box::new(move |key, questions, kept| Box::pin(answer(key, questions, kept))),
             groups: Mutex::default(),
         }))
@@ -84,7 +97,10 @@ where
     pub async fn ask(&self, key: K, question: Q) -> Result<A> {
         let (caller, answer) = oneshot::channel();
         if let Some(lane) = self.0.enter(key, Waiting { question, caller }) {
-            tokio::spawn(after_the_others(lane.run()));
+            match self.0.steps_back {
+                StepsBack::WhenWoken => tokio::spawn(after_the_others(lane.run())),
+                StepsBack::BeforeRounds => tokio::spawn(lane.run()),
+            };
         }
         answer
             .await
@@ -158,7 +174,14 @@ where
 {
     async fn run(self) {
         let mut kept = S::default();
-        while let Some(round) = self.shared.next_round(&self.key) {
+        let steps_back = self.shared.steps_back == StepsBack::BeforeRounds;
+        loop {
+            if steps_back {
+                step_back().await;
+            }
+            let Some(round) = self.shared.next_round(&self.key) else {
+                return;
+            };
             let (questions, mut callers): (Vec<_>, Vec<_>) = round
                 .into_iter()
                 .map(|waiting| (waiting.question, waiting.caller))
@@ -204,16 +227,21 @@ mod tests {
     /// Answers each number with how many were asked together, once a permit lets it.
     fn counting(lanes: usize, gate: &Arc<Semaphore>) -> Gather<u32, u32, usize> {
         let gate = Arc::clone(gate);
-        Gather::new(lanes, 10, move |_, questions: Vec<u32>, ()| {
-            let gate = Arc::clone(&gate);
-            async move {
-                gate.acquire().await.expect("open").forget();
-                if questions.contains(&13) {
-                    panic!("unlucky");
+        Gather::new(
+            lanes,
+            10,
+            StepsBack::WhenWoken,
+            move |_, questions: Vec<u32>, ()| {
+                let gate = Arc::clone(&gate);
+                async move {
+                    gate.acquire().await.expect("open").forget();
+                    if questions.contains(&13) {
+                        panic!("unlucky");
+                    }
+                    (questions.iter().map(|_| Ok(questions.len())).collect(), ())
                 }
-                (questions.iter().map(|_| Ok(questions.len())).collect(), ())
-            }
-        })
+            },
+        )
     }
 
     fn ask(
@@ -326,13 +354,18 @@ mod tests {
     async fn a_lane_keeps_what_its_round_leaves_until_nobody_waits() {
         let gate = Arc::new(Semaphore::new(0));
         let opened = Arc::clone(&gate);
-        let rounds = Gather::new(1, 1, move |(), _: Vec<()>, before: usize| {
-            let gate = Arc::clone(&opened);
-            async move {
-                gate.acquire().await.expect("open").forget();
-                (vec![Ok(before)], before + 1)
-            }
-        });
+        let rounds = Gather::new(
+            1,
+            1,
+            StepsBack::BeforeRounds,
+            move |(), _: Vec<()>, before: usize| {
+                let gate = Arc::clone(&opened);
+                async move {
+                    gate.acquire().await.expect("open").forget();
+                    (vec![Ok(before)], before + 1)
+                }
+            },
+        );
         for _ in 0..2 {
             let asked: Vec<_> = (0..3)
                 .map(|_| {
@@ -370,13 +403,18 @@ mod tests {
     async fn every_question_of_many_is_answered_once() {
         let asked = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&asked);
-        let gather = Gather::new(3, 64, move |_, questions: Vec<u32>, ()| {
-            counter.fetch_add(questions.len(), Ordering::Relaxed);
-            async move {
-                tokio::task::yield_now().await;
-                (questions.into_iter().map(Ok).collect(), ())
-            }
-        });
+        let gather = Gather::new(
+            3,
+            64,
+            StepsBack::BeforeRounds,
+            move |_, questions: Vec<u32>, ()| {
+                counter.fetch_add(questions.len(), Ordering::Relaxed);
+                async move {
+                    tokio::task::yield_now().await;
+                    (questions.into_iter().map(Ok).collect(), ())
+                }
+            },
+        );
         let tasks: Vec<_> = (0..2_000)
             .map(|n| {
                 let gather = gather.clone();

@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use tracing::{Instrument as _, info_span};
 
 use super::embedded::{Embedded, prepared};
-use super::gather::{Gather, processors};
+use super::gather::{Gather, StepsBack, processors};
 use super::held::Held;
 use super::lead::{self as leads, JOIN_PETS, WITH_PETS};
 use super::pet as pets;
@@ -48,6 +48,7 @@ impl LeadReader {
         let gather = Gather::new(
             lanes,
             MOST,
+            StepsBack::WhenWoken,
             move |company_id: String, ids: Vec<String>, held| {
                 let (db, embedded, calls) = (reader.clone(), file.clone(), calls.clone());
                 // A statement of several calls is nobody's: it has a call of its own, which ends when all of them are over.

@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbB
 
 use super::embedded::{Embedded, prepared};
 use super::error::{is_not_supported, is_rolled_back_by_sqlite};
-use super::gather::{Gather, processors};
+use super::gather::{Gather, StepsBack, processors};
 use super::lead::inserts_of;
 use super::running::{self, Calls};
 use super::{held, transaction};
@@ -52,6 +52,7 @@ impl LeadWriter {
         Self(Gather::new(
             lanes,
             MOST,
+            StepsBack::BeforeRounds,
             move |(), new: Vec<Arc<NewLead>>, ()| {
                 let calls = calls.clone();
                 let round = Round {
