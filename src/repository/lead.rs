@@ -131,27 +131,29 @@ impl ScopedRepository<'_> {
 }
 
 /// The statements that write new leads with their pets. `jointly` has one write both, as far as there are as many pets to a lead.
-pub fn inserts_of(backend: DbBackend, leads: &[&Lead], jointly: bool) -> Vec<Sql> {
+pub fn inserts_of(backend: DbBackend, mut leads: &[&Lead], jointly: bool) -> Vec<Sql> {
     let mut statements = Vec::new();
-    for leads in portions(backend, leads) {
-        let rows: Vec<_> = leads.iter().map(|lead| lead::Model::from(*lead)).collect();
-        let pets = pets::rows_of(leads);
+    for number in portions(backend, leads.len()) {
+        let (next, rest) = leads.split_at(number);
+        let mut pets = pets::rows_of(next);
         let along = match jointly {
-            true => pets.len().min(INSERTED_AT_ONCE) / rows.len() * rows.len(),
+            true => pets.len().min(INSERTED_AT_ONCE) / number * number,
             false => 0,
         };
-        let (along, apart) = pets.split_at(along);
+        let apart = pets.split_off(along);
+        let next = next.iter().map(|lead| lead::Model::from(*lead));
         let mut sql = Sql::new(backend, "");
-        if along.is_empty() {
-            sql.push_insert(&rows);
+        if pets.is_empty() {
+            sql.push_insert(next);
         } else {
             sql.push("WITH new_lead AS (");
-            sql.push_insert(&rows);
+            sql.push_insert(next);
             sql.push(") ");
-            sql.push_insert(along);
+            sql.push_insert(pets);
         }
         statements.push(sql);
         statements.extend(inserts(backend, apart));
+        leads = rest;
     }
     statements
 }
@@ -371,7 +373,7 @@ impl From<&Lead> for lead::Model {
             created_time,
             last_updated_by,
             last_updated_time,
-        } = lead.clone();
+        } = lead;
         let LeadDetails {
             first_name,
             last_name,
@@ -386,11 +388,11 @@ impl From<&Lead> for lead::Model {
             referral_source_id,
             compliance,
             custom_fields,
-        } = details;
+        } = details.clone();
         Self {
-            company_id,
-            tie_break: tie_break(&id),
-            id,
+            company_id: company_id.clone(),
+            tie_break: tie_break(id),
+            id: id.clone(),
             first_name,
             last_name,
             avatar,
@@ -405,10 +407,10 @@ impl From<&Lead> for lead::Model {
             referral_source_id,
             compliance_config: Json(compliance),
             custom_fields: Json(custom_fields),
-            created_by,
-            created_time,
-            last_updated_by,
-            last_updated_time,
+            created_by: created_by.clone(),
+            created_time: *created_time,
+            last_updated_by: last_updated_by.clone(),
+            last_updated_time: *last_updated_time,
         }
     }
 }

@@ -9,8 +9,8 @@ use sea_orm::sqlx::postgres::PgRow;
 use sea_orm::sqlx::sqlite::SqliteRow;
 use sea_orm::sqlx::{self, Database, Decode, Postgres, Row as _, Sqlite, Type};
 use sea_orm::{
-    DbBackend, DbErr, EntityName as _, EntityTrait, Iden, Iterable, ModelTrait, QueryResult,
-    RuntimeErr, Value, Values,
+    ActiveModelTrait as _, DbBackend, DbErr, EntityName as _, EntityTrait, Iden, IntoActiveModel,
+    Iterable, ModelTrait, QueryResult, RuntimeErr, Value, Values,
 };
 
 use serde::de::DeserializeOwned;
@@ -41,29 +41,37 @@ const INSERTED_WHOLE: usize = 16;
 
 /// Statements that insert rows: few on PostgreSQL, and few different ones, as each connection prepares its own. SQLite takes one row
 /// at a time, which it can do without noting how to take back a part of the statement.
-pub fn inserts<M: ModelTrait>(backend: DbBackend, rows: &[M]) -> impl Iterator<Item = Sql> {
-    portions(backend, rows).map(move |rows| {
+pub fn inserts<M: IsRow>(backend: DbBackend, rows: Vec<M>) -> impl Iterator<Item = Sql> {
+    let numbers = portions(backend, rows.len());
+    let mut rows = rows.into_iter();
+    numbers.map(move |number| {
         let mut sql = Sql::new(backend, "");
-        sql.push_insert(rows);
+        sql.push_insert(rows.by_ref().take(number));
         sql
     })
 }
 
-/// What is inserted, divided among statements.
-pub fn portions<T>(backend: DbBackend, mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+/// How many of so many rows go into each statement.
+pub fn portions(backend: DbBackend, mut rows: usize) -> impl Iterator<Item = usize> {
     let at_once = match backend {
         DbBackend::Sqlite => 1,
         _ => INSERTED_AT_ONCE,
     };
     std::iter::from_fn(move || {
-        let number = match rows.len().min(at_once) {
+        let number = match rows.min(at_once) {
             0 => return None,
             few @ ..=INSERTED_WHOLE => few,
             many => 1 << many.ilog2(),
         };
-        rows.split_off(..number)
+        rows -= number;
+        Some(number)
     })
 }
+
+/// A model that becomes an active one.
+pub trait IsRow: ModelTrait + IntoActiveModel<<Self::Entity as EntityTrait>::ActiveModel> {}
+
+impl<M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>> IsRow for M {}
 
 /// Reads a row from left to right, decoding each column straight into its type.
 pub struct Row<'a> {
@@ -201,19 +209,23 @@ impl Sql {
     }
 
     /// Appends the statement that inserts rows.
-    pub fn push_insert<M: ModelTrait>(&mut self, rows: &[M]) {
+    pub fn push_insert<M: IsRow>(&mut self, rows: impl IntoIterator<Item = M>) {
         let columns: Vec<_> = <<M::Entity as EntityTrait>::Column>::iter().collect();
         let names: Vec<_> = columns.iter().map(Iden::unquoted).collect();
         let table = M::Entity::default();
         let (table, names) = (table.table_name(), names.join(", "));
         self.push(&format!("INSERT INTO {table} ({names}) VALUES "));
-        for (number, row) in rows.iter().enumerate() {
+        for (number, row) in rows.into_iter().enumerate() {
             self.push(if number == 0 { "(" } else { "), (" });
+            // It has every value, and gives them away where a model would clone them.
+            let mut row = row.into_active_model();
             for (place, column) in columns.iter().enumerate() {
                 if place > 0 {
                     self.push(", ");
                 }
-                self.bind_stored(row.get(*column));
+                if let Some(value) = row.take(*column).into_value() {
+                    self.bind_stored(value);
+                }
             }
         }
         self.push(")");
@@ -320,7 +332,7 @@ mod tests {
                 position,
             })
             .collect();
-        let statements: Vec<_> = inserts(backend, &rows).collect();
+        let statements: Vec<_> = inserts(backend, rows.clone()).collect();
         let values = statements.iter().flat_map(|sql| &sql.values.0);
         let expected = rows.iter().flat_map(|row| {
             [
