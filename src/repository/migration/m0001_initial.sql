@@ -1,7 +1,8 @@
 -- The first schema. Written once for both databases; the words in braces are replaced by each one's types (see mod.rs).
 --
 -- Every table of a company's data has company_id first in its primary key and in every foreign key: a row of another
--- company cannot be referenced, and a distributed database can place rows by company_id.
+-- company cannot be referenced, and a distributed database can place rows by company_id. What has an owner refers to the owner,
+-- who refers to the company.
 
 CREATE TABLE company (
     id {id} NOT NULL PRIMARY KEY,
@@ -164,7 +165,7 @@ CREATE INDEX customer_newest_of_phone ON customer (company_id, phone, created_ti
 CREATE INDEX customer_last_updated ON customer (company_id, last_updated_time);
 
 CREATE TABLE pet (
-    company_id {id} NOT NULL REFERENCES company (id),
+    company_id {id} NOT NULL,
     id {id} NOT NULL,
     lead_id {id},
     customer_id {id},
@@ -200,7 +201,7 @@ CREATE INDEX pet_of_lead ON pet (company_id, lead_id) WHERE lead_id IS NOT NULL;
 CREATE INDEX pet_of_customer ON pet (company_id, customer_id) WHERE customer_id IS NOT NULL;
 
 CREATE TABLE customer_note (
-    company_id {id} NOT NULL REFERENCES company (id),
+    company_id {id} NOT NULL,
     id {id} NOT NULL,
     customer_id {id} NOT NULL,
     tie_break {bigint} NOT NULL,
@@ -215,7 +216,7 @@ CREATE TABLE customer_note (
 CREATE UNIQUE INDEX customer_note_newest ON customer_note (company_id, customer_id, created_time, tie_break);
 
 CREATE TABLE customer_tag_link (
-    company_id {id} NOT NULL REFERENCES company (id),
+    company_id {id} NOT NULL,
     customer_id {id} NOT NULL,
     tag_id {id} NOT NULL,
     -- The place among the customer's tags, from 0.
