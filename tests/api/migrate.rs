@@ -4,6 +4,7 @@ use leash::{
     app::App,
     repository::{Repository, SchemaState},
 };
+use sea_orm::ConnectionTrait as _;
 
 use crate::support::{
     Backend, TestApp, TestDatabase,
@@ -157,9 +158,10 @@ async fn an_old_schema_on_postgresql_names_the_command() {
     );
 }
 
-/// Before the first release the columns were `jsonb`, and a database made then is as good.
+/// Before the first release the columns were `jsonb`, and what has an owner referred to the company as well. A database made then is
+/// as good.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_with_jsonb_columns_is_served() {
+async fn a_database_of_before_the_release_is_served() {
     if !Backend::Postgres.is_available() {
         return;
     }
@@ -175,6 +177,12 @@ async fn a_database_with_jsonb_columns_is_served() {
     database.execute(&change).await;
     let left = format!("SELECT count(*) {columns}");
     assert_eq!(database.number(&left).await, 0, "every column is jsonb");
+    for table in ["pet", "customer_note", "customer_tag_link"] {
+        let key = "FOREIGN KEY (company_id) REFERENCES company (id)";
+        database
+            .execute(&format!("ALTER TABLE {table} ADD {key}"))
+            .await;
+    }
 
     let app = TestApp::serve(database, key, |_| {}).await;
     let mut leads = app.leads();
@@ -184,6 +192,34 @@ async fn a_database_with_jsonb_columns_is_served() {
     assert_eq!(page.into_inner().leads, std::slice::from_ref(&lead));
     let promoted = leads.promote_lead(promote(&lead.id)).await;
     promoted.expect("promote the lead");
+}
+
+on_both_databases! {
+    async fn what_has_an_owner_is_of_a_company_that_exists(app: TestApp) {
+        let mut leads = app.leads();
+        let lead = created(&mut leads, everything()).await;
+        let promoted = created(&mut leads, everything()).await;
+        let customer = leads.promote_lead(promote(&promoted.id)).await;
+        let customer = customer.expect("promote the lead").into_inner().customer;
+        let customer = customer.expect("a customer").id;
+        let (time, db) = ("'2026-01-01T00:00:00+00:00'", app.connection().await);
+        for statement in [
+            format!("UPDATE pet SET company_id = 'cmp_none' WHERE lead_id = '{}'", lead.id),
+            format!("UPDATE pet SET company_id = 'cmp_none' WHERE customer_id = '{customer}'"),
+            format!(
+                "INSERT INTO customer_note (company_id, id, customer_id, tie_break, note, created_time, last_updated_by, last_updated_time) \
+                 VALUES ('cmp_none', 'note_1', '{customer}', 0, '', {time}, '', {time})"
+            ),
+            format!(
+                "INSERT INTO customer_tag_link (company_id, customer_id, tag_id, position) \
+                 VALUES ('cmp_none', '{customer}', 'tag_001', 0)"
+            ),
+        ] {
+            let refused = db.execute_unprepared(&statement).await;
+            let error = refused.expect_err(&statement).to_string().to_lowercase();
+            assert!(error.contains("foreign key"), "{statement}: {error}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
