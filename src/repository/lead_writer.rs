@@ -88,8 +88,8 @@ struct Round {
     jointly: Jointly,
 }
 
-/// Whether the database writes leads and pets in one statement, which saves a round trip. PostgreSQL does unless the tables have
-/// rules, or are distributed by Citus.
+/// Whether the database writes leads and pets in one statement, which saves a round trip. PostgreSQL refuses it where a rule on the
+/// tables does something else as well; what Citus says of it was not tried, and a refusal of the same kind is met in the same way.
 #[derive(Clone)]
 struct Jointly(Arc<AtomicBool>);
 
