@@ -16,6 +16,7 @@ use url::Url;
 use super::replica::Replica;
 use super::running::{Calls, GivenUp};
 use super::statistics::timed;
+use super::transaction::until_the_file_is_free;
 use crate::config::DatabaseConfig;
 use crate::error::{Error, Result};
 
@@ -81,9 +82,12 @@ pub async fn connect(config: &DatabaseConfig, calls: &Calls) -> Result<Connectio
             ));
         }
         let reader = sqlite_options(config, true);
-        // The writer first: it makes the file.
+        // The writer first: it makes the file. For another process that turns a new one to its write-ahead log SQLite itself does
+        // not wait.
+        let writer = aside(sqlite_options(config, false));
+        let writer = || Database::connect(writer.clone());
         Ok(Connections {
-            writer: Database::connect(aside(sqlite_options(config, false))).await?,
+            writer: until_the_file_is_free(OPEN_TIMEOUT, writer).await?,
             reader: Database::connect(reader.clone()).await?,
             probe: Database::connect(aside(reader)).await?,
             replica: None,

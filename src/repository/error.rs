@@ -45,7 +45,10 @@ enum Meaning {
 fn meaning(error: &DbErr) -> Meaning {
     match error {
         DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Meaning::NoConnection,
-        // Whatever keeps a connection from being opened: a wrong password, a certificate, a database that is gone.
+        DbErr::Conn(RuntimeErr::SqlxError(error)) if meaning_of_sqlx(error) == Meaning::Aborted => {
+            Meaning::Aborted
+        }
+        // Whatever else keeps a connection from being opened: a wrong password, a certificate, a database that is gone.
         DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) | DbErr::Conn(_) => {
             Meaning::Unavailable
         }

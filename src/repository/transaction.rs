@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
 };
 use tokio::time::{Instant, sleep};
@@ -84,14 +84,22 @@ pub async fn begin(db: &DatabaseConnection, patience: Duration) -> Result<Databa
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     };
+    until_the_file_is_free(patience, || db.begin_with_options(options)).await
+}
+
+/// Does `once`, and again where another process has the SQLite file to itself, as long as there is `patience`.
+pub async fn until_the_file_is_free<T, F>(patience: Duration, once: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T, DbErr>>,
+{
     let started = Instant::now();
     loop {
-        match db.begin_with_options(options).await.map_err(Error::from) {
+        match once().await.map_err(Error::from) {
             Err(Error::Aborted(cause)) if started.elapsed() > patience => {
                 return Err(Error::Busy(cause));
             }
             Err(Error::Aborted(_)) => sleep(PAUSE).await,
-            begun => return begun,
+            ended => return ended,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! The schema: made, kept up to date, and never used when it is not the one that this release needs.
 
+use std::time::Duration;
+
 use leash::{
     app::App,
     repository::{Repository, SchemaState},
 };
 use sea_orm::ConnectionTrait as _;
+use tokio::time::sleep;
 
 use crate::support::{
     Backend, TestApp, TestDatabase,
@@ -226,4 +229,20 @@ on_both_databases! {
 async fn an_embedded_database_is_made_and_migrated_by_itself() {
     let database = TestDatabase::start(Backend::Sqlite).await;
     assert_serves(database, false).await;
+}
+
+/// As of another server that makes the same file: one that is new has no write-ahead log yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_waits_for_whoever_writes_to_a_new_file() {
+    let database = TestDatabase::start(Backend::Sqlite).await;
+    let other = database.connect().await;
+    other
+        .execute_unprepared("BEGIN IMMEDIATE; CREATE TABLE another (id TEXT)")
+        .await
+        .expect("the write lock");
+    let start = tokio::spawn(App::bind(config(&database.url)));
+    sleep(Duration::from_millis(300)).await;
+    assert!(!start.is_finished(), "the file is taken");
+    other.execute_unprepared("COMMIT").await.expect("commit");
+    start.await.expect("a start").expect("the server starts");
 }
