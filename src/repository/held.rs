@@ -3,29 +3,97 @@
 //! Each statement that goes through the pool costs a second question to the database: the pool asks a connection that comes
 //! back whether it lives. Who has the next statement at hand keeps the connection instead.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
 use sea_orm::sqlx::pool::PoolConnection;
-use sea_orm::sqlx::{self, AssertSqlSafe, Postgres};
+use sea_orm::sqlx::postgres::PgPool;
+use sea_orm::sqlx::query::Query;
+use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Postgres};
 use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr, QueryResult, RuntimeErr};
 use sea_query_sqlx::SqlxValues;
 
 use super::rows::Sql;
 
-/// A connection of a pool to PostgreSQL, which goes back when this is dropped. One that is dropped in the middle of a statement is
-/// dealt with there.
-pub struct Held(PoolConnection<Postgres>);
+/// How long a connection is kept before the pool looks again whether it is one to be used.
+const KEPT_FOR: Duration = Duration::from_secs(1);
 
-impl Held {
-    pub async fn acquire(db: &DatabaseConnection) -> Result<Self, DbErr> {
-        let connection = db.get_postgres_connection_pool().acquire().await;
-        connection.map(Self).map_err(not_acquired)
+/// A place where a connection stays between one statement and the next.
+#[derive(Default)]
+pub struct Kept(Mutex<Option<Held>>);
+
+impl Kept {
+    /// The connection that was kept, or another one of the pool's.
+    pub async fn or_acquired(&self, db: &DatabaseConnection) -> Result<Held, DbErr> {
+        if let Some(held) = self.place().take() {
+            return Ok(held);
+        }
+        let pool = db.get_postgres_connection_pool();
+        let connection = pool.acquire().await.map_err(not_acquired)?;
+        Ok(Held {
+            connection,
+            pool: pool.clone(),
+            since: Instant::now(),
+        })
     }
 
+    /// Keeps a connection with which all is well, but not from those who wait for one.
+    pub fn keep(&self, held: Held) {
+        let Held { pool, since, .. } = &held;
+        let are_others_free =
+            pool.num_idle() > 0 || pool.size() < pool.options().get_max_connections();
+        if are_others_free && since.elapsed() < KEPT_FOR {
+            *self.place() = Some(held);
+        }
+    }
+
+    /// Nothing that holds the lock can panic half-way.
+    fn place(&self) -> MutexGuard<'_, Option<Held>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection of a pool to PostgreSQL, which goes back when this is dropped. One that is dropped in the middle of a statement is
+/// dealt with there.
+pub struct Held {
+    connection: PoolConnection<Postgres>,
+    pool: PgPool,
+    since: Instant,
+}
+
+impl Held {
     pub async fn query_all(&mut self, sql: Sql) -> Result<Vec<QueryResult>, DbErr> {
-        let query = sqlx::query_with(AssertSqlSafe(sql.text), SqlxValues(sql.values));
-        let rows = query.fetch_all(&mut *self.0).await;
+        let rows = query(sql).fetch_all(&mut *self.connection).await;
         rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
             .map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
     }
+
+    pub async fn begin(&mut self) -> Result<Transaction<'_>, DbErr> {
+        let begun = self.connection.begin().await;
+        begun.map(Transaction).map_err(not_executed)
+    }
+}
+
+/// A transaction on it. Dropped before it is committed it is rolled back, at the latest by the pool.
+pub struct Transaction<'c>(sqlx::Transaction<'c, Postgres>);
+
+impl Transaction<'_> {
+    pub async fn execute(&mut self, sql: Sql) -> Result<(), DbErr> {
+        let executed = query(sql).execute(&mut *self.0).await;
+        executed.map(drop).map_err(not_executed)
+    }
+
+    pub async fn commit(self) -> Result<(), DbErr> {
+        self.0.commit().await.map_err(not_executed)
+    }
+}
+
+fn query(sql: Sql) -> Query<'static, Postgres, SqlxValues> {
+    sqlx::query_with(AssertSqlSafe(sql.text), SqlxValues(sql.values))
+}
+
+fn not_executed(error: sqlx::Error) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(error.into()))
 }
 
 /// As SeaORM has it.

@@ -10,7 +10,7 @@ use tracing::{Instrument as _, info_span};
 
 use super::embedded::{Embedded, prepared};
 use super::gather::{Gather, StepsBack, processors};
-use super::held::Held;
+use super::held::Kept;
 use super::lead::{self as leads, JOIN_PETS, WITH_PETS};
 use super::pet as pets;
 use super::rows::{Row, Sql};
@@ -33,7 +33,7 @@ const MOST: usize = 64;
 pub struct LeadReader {
     pub db: DatabaseConnection,
     embedded: Option<Embedded>,
-    gather: Gather<String, String, Option<Arc<Lead>>, Option<Held>>,
+    gather: Gather<String, String, Option<Arc<Lead>>, Kept>,
 }
 
 impl LeadReader {
@@ -49,19 +49,19 @@ impl LeadReader {
             lanes,
             MOST,
             StepsBack::WhenWoken,
-            move |company_id: String, ids: Vec<String>, held| {
+            move |company_id: String, ids: Vec<String>, kept| {
                 let (db, embedded, calls) = (reader.clone(), file.clone(), calls.clone());
                 // A statement of several calls is nobody's: it has a call of its own, which ends when all of them are over.
                 async move {
                     let call = calls.begin();
-                    let mut round = Round {
+                    let round = Round {
                         db,
                         embedded,
-                        held,
+                        kept,
                         company_id,
                     };
                     let found = call.attend(round.find(&ids)).await;
-                    (found, round.held)
+                    (found, round.kept)
                 }
             },
         );
@@ -170,12 +170,12 @@ struct Round {
     db: DatabaseConnection,
     embedded: Option<Embedded>,
     /// The connection of the round before.
-    held: Option<Held>,
+    kept: Kept,
     company_id: String,
 }
 
 impl Round {
-    async fn find(&mut self, ids: &[String]) -> Vec<Result<Option<Arc<Lead>>>> {
+    async fn find(&self, ids: &[String]) -> Vec<Result<Option<Arc<Lead>>>> {
         match self.find_all(ids).await {
             Ok(found) => ids.iter().map(|id| Ok(found.get(id).cloned())).collect(),
             // A row that cannot be read fails those who asked for it, and nobody else.
@@ -186,7 +186,7 @@ impl Round {
         }
     }
 
-    async fn find_each(&mut self, ids: &[String]) -> Vec<Result<Option<Arc<Lead>>>> {
+    async fn find_each(&self, ids: &[String]) -> Vec<Result<Option<Arc<Lead>>>> {
         let mut found = HashMap::new();
         for id in ids {
             if !found.contains_key(id) {
@@ -202,7 +202,7 @@ impl Round {
             .collect()
     }
 
-    async fn find_all(&mut self, ids: &[String]) -> Result<HashMap<String, Arc<Lead>>> {
+    async fn find_all(&self, ids: &[String]) -> Result<HashMap<String, Arc<Lead>>> {
         let found = match &self.embedded {
             Some(embedded) => {
                 let one = |id: &String| {
@@ -221,7 +221,7 @@ impl Round {
         Ok(found.into_iter().map(by_id).collect())
     }
 
-    async fn find_by_one_statement(&mut self, ids: &[String]) -> Result<Vec<Lead>> {
+    async fn find_by_one_statement(&self, ids: &[String]) -> Result<Vec<Lead>> {
         let mut sql = Sql::new(DbBackend::Postgres, WITH_PETS.as_str());
         sql.push(" FROM lead l");
         sql.push(JOIN_PETS);
@@ -233,13 +233,9 @@ impl Round {
         }
         sql.push(" ORDER BY l.id");
 
-        let mut held = match self.held.take() {
-            Some(held) => held,
-            None => Held::acquire(&self.db).await?,
-        };
+        let mut held = self.kept.or_acquired(&self.db).await?;
         let rows = held.query_all(sql).await?;
-        // Kept only when all is well with it.
-        self.held = Some(held);
+        self.kept.keep(held);
         leads::read_all(&rows)
     }
 }

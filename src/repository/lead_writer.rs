@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 
 use super::embedded::{Embedded, prepared};
 use super::error::{is_not_supported, is_rolled_back_by_sqlite};
 use super::gather::{Gather, StepsBack, processors};
+use super::held::{self, Kept};
 use super::lead::inserts_of;
 use super::running::{self, Calls};
-use super::{held, transaction};
+use super::transaction;
 use crate::domain::lead::Lead;
 use crate::error::{Error, Result};
 
@@ -27,7 +28,7 @@ const MOST: usize = 64;
 
 /// Writes new leads, each whole or not at all.
 #[derive(Clone)]
-pub struct LeadWriter(Gather<(), Arc<NewLead>, ()>);
+pub struct LeadWriter(Gather<(), Arc<NewLead>, (), Kept>);
 
 #[derive(Clone)]
 struct NewLead {
@@ -53,15 +54,19 @@ impl LeadWriter {
             lanes,
             MOST,
             StepsBack::BeforeRounds,
-            move |(), new: Vec<Arc<NewLead>>, ()| {
+            move |(), new: Vec<Arc<NewLead>>, kept| {
                 let calls = calls.clone();
                 let round = Round {
                     db: db.clone(),
                     embedded: embedded.clone(),
+                    kept,
                     patience,
                     jointly: jointly.clone(),
                 };
-                async move { (calls.begin().attend(round.write(&new)).await, ()) }
+                async move {
+                    let written = calls.begin().attend(round.write(&new)).await;
+                    (written, round.kept)
+                }
             },
         ))
     }
@@ -84,6 +89,8 @@ impl LeadWriter {
 struct Round {
     db: DatabaseConnection,
     embedded: Option<Embedded>,
+    /// The connection to PostgreSQL of the round before.
+    kept: Kept,
     patience: Duration,
     jointly: Jointly,
 }
@@ -132,32 +139,25 @@ impl Round {
 
     /// All that somebody still waits for, in one commit.
     async fn write_together(&self, new: &[Arc<NewLead>]) -> Result<()> {
-        let written = match &self.embedded {
-            Some(file) => {
-                let once = || self.write_to(file, new);
-                transaction::until_it_collides_no_more(once).await
-            }
-            None => {
-                let insert = |transaction| self.insert(transaction, new);
-                transaction::run(&self.db, self.patience, insert).await
-            }
+        let once = async || match &self.embedded {
+            Some(file) => self.write_to_file(file, new).await,
+            None => self.write_to_server(new).await,
         };
+        let written = transaction::until_it_collides_no_more(once).await;
         if !matches!(written, Ok(()) | Err(Error::CommitUnknown(_))) {
             new.iter().for_each(|new| new.turn.give_back());
         }
         written
     }
 
-    /// Writes to PostgreSQL, up to the commit.
-    async fn insert(
-        &self,
-        transaction: DatabaseTransaction,
-        new: &[Arc<NewLead>],
-    ) -> Result<(DatabaseTransaction, ())> {
+    /// Writes to PostgreSQL.
+    async fn write_to_server(&self, new: &[Arc<NewLead>]) -> Result<()> {
+        let mut held = self.kept.or_acquired(&self.db).await?;
+        let mut transaction = held.begin().await?;
         let awaited = Awaited::of(new);
         let jointly = self.jointly.is_supported();
         for sql in inserts_of(DbBackend::Postgres, &awaited.leads(), jointly) {
-            if let Err(error) = transaction.execute_raw(sql.statement()).await {
+            if let Err(error) = transaction.execute(sql).await {
                 return Err(match jointly {
                     true => self.jointly.failed(error),
                     false => error.into(),
@@ -165,11 +165,13 @@ impl Round {
             }
         }
         awaited.take()?;
-        Ok((transaction, ()))
+        transaction::commit(transaction.commit()).await?;
+        self.kept.keep(held);
+        Ok(())
     }
 
     /// Writes to a SQLite file, in one go.
-    async fn write_to(&self, file: &Embedded, new: &[Arc<NewLead>]) -> Result<()> {
+    async fn write_to_file(&self, file: &Embedded, new: &[Arc<NewLead>]) -> Result<()> {
         // While it has the connection through which all else is written, nobody else of this process writes.
         let writer = self.db.get_sqlite_connection_pool().acquire().await;
         let writer = writer.map_err(held::not_acquired)?;

@@ -71,7 +71,7 @@ where
 {
     let transaction = begin(db, patience).await?;
     let (transaction, done) = work(transaction).await?;
-    commit(transaction).await?;
+    commit(transaction.commit()).await?;
     Ok(done)
 }
 
@@ -104,10 +104,10 @@ where
     }
 }
 
-/// Commits, and tells failures of which nobody knows whether they wrote from those that surely did not.
-pub async fn commit(transaction: DatabaseTransaction) -> Result<()> {
+/// Does `commit`, and tells failures of which nobody knows whether they wrote from those that surely did not.
+pub async fn commit(commit: impl Future<Output = Result<(), DbErr>>) -> Result<()> {
     running::commit_begins();
-    match transaction.commit().await {
+    match commit.await {
         Ok(()) => Ok(()),
         Err(error) if is_rolled_back(&error) => {
             running::commit_came_to_nothing();

@@ -380,3 +380,47 @@ async fn leads_and_pets_are_written_apart_where_postgres_does_not_take_them_in_o
     assert_eq!(app.count("pet").await, 24);
     assert_eq!(app.count("lead_seen").await, 11);
 }
+
+/// Rounds of new leads keep their connection from one to the next. Counted and not timed: how many of them a get waits for.
+#[tokio::test(flavor = "multi_thread")]
+async fn creates_without_end_give_way_to_gets_where_there_is_one_connection() {
+    const GETS: usize = 20;
+    const CREATORS: usize = 64;
+    if !Backend::Postgres.is_available() {
+        return;
+    }
+    let (database, key) = TestDatabase::prepared(Backend::Postgres).await;
+    let app = TestApp::serve(database, key, |config| {
+        config.database.max_connections = 1;
+        config.database.acquire_timeout = Period::from_secs(60);
+    })
+    .await;
+    let lead = created(&mut app.leads(), numbered(0, john())).await;
+    let goes_on = Arc::new(AtomicBool::new(true));
+    let creators: Vec<_> = (1..=CREATORS)
+        .map(|number| {
+            let (mut leads, goes_on) = (app.leads(), Arc::clone(&goes_on));
+            tokio::spawn(async move {
+                let mut made = 0;
+                while goes_on.load(Ordering::Relaxed) {
+                    created(&mut leads, numbered(number, john())).await;
+                    made += 1;
+                }
+                made
+            })
+        })
+        .collect();
+    for _ in 0..GETS {
+        let found = app.leads().get_lead(get(&lead.id)).await;
+        assert_eq!(found.expect("it is there").into_inner(), lead);
+    }
+    goes_on.store(false, Ordering::Relaxed);
+    let mut made = 0;
+    for creator in creators {
+        made += creator.await.expect("no panic");
+    }
+    assert_eq!(app.count("lead").await, made + 1);
+    // A get waits for the round that has the connection, and for those that wait for it already.
+    let in_three_rounds = i64::try_from(3 * CREATORS * GETS).expect("few");
+    assert!(made < in_three_rounds, "{made} creates beside {GETS} gets");
+}
