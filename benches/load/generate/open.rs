@@ -23,20 +23,23 @@ pub async fn run(caller: &Caller, rate: f64, time: Duration) -> Tally {
     let tally = Arc::new(Mutex::new(Tally::default()));
     let (sender, mut due) = mpsc::unbounded_channel();
     let clock = thread::spawn(move || tell_the_time(&sender, rate, time));
-    let mut calls = Vec::new();
+    let mut lines = 0..;
+    // Held by each call while it is under way. To wait for the calls themselves would keep what is left of all that ended.
+    let (under_way, mut all_ended) = mpsc::channel::<()>(1);
     while let Some((due, count)) = due.recv().await {
-        for _ in 0..count {
-            let mut line = caller.line(calls.len());
+        for index in lines.by_ref().take(count) {
+            let mut line = caller.line(index);
             let tally = Arc::clone(&tally);
-            calls.push(tokio::spawn(async move {
+            let under_way = under_way.clone();
+            tokio::spawn(async move {
                 let outcome = line.call().await;
                 note(&tally, due, outcome);
-            }));
+                drop(under_way);
+            });
         }
     }
-    for call in calls {
-        let _ = call.await;
-    }
+    drop(under_way);
+    let _ = all_ended.recv().await;
     let _ = clock.join();
     take(&tally)
 }

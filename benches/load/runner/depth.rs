@@ -55,14 +55,11 @@ pub fn measure(bench: &Bench) -> Outcome<Depth> {
 }
 
 fn page(bench: &Bench, by: By, leads: u64, depth: u64) -> Load {
-    let load = bench.load(Work::List, 1);
     Load {
         by,
         leads,
         depth,
-        warm_up: load.warm_up / f64::from(TURNS),
-        seconds: load.seconds / f64::from(TURNS),
-        ..load
+        ..bench.load(Work::List, 1).turn_of(TURNS)
     }
 }
 

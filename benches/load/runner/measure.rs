@@ -38,6 +38,17 @@ pub struct Load {
     pub seconds: f64,
 }
 
+impl Load {
+    /// One of so many turns into which a round of it is divided.
+    pub fn turn_of(self, turns: u32) -> Self {
+        Self {
+            warm_up: self.warm_up / f64::from(turns),
+            seconds: self.seconds / f64::from(turns),
+            ..self
+        }
+    }
+}
+
 impl Bench {
     /// `work` on the large table.
     pub fn load(&self, work: Work, in_flight: usize) -> Load {
