@@ -149,7 +149,7 @@ pub fn inserts_of(backend: DbBackend, mut leads: &[&Lead], jointly: bool) -> Vec
             sql.push("WITH new_lead AS (");
             sql.push_insert(next);
             sql.push(") ");
-            sql.push_insert(pets);
+            sql.push_insert(pets.into_iter());
         }
         statements.push(sql);
         statements.extend(inserts(backend, apart));

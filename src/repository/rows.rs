@@ -192,8 +192,9 @@ impl Sql {
     /// Appends the placeholder of a value.
     pub fn bind(&mut self, value: impl Into<Value>) {
         self.values.0.push(value.into());
-        // Writing to a text does not fail.
-        let _ = write!(self.text, "${}", self.values.0.len());
+        self.text.push('$');
+        let number = self.values.0.len();
+        self.text.push_str(itoa::Buffer::new().format(number));
     }
 
     /// Appends the placeholder of what a column is to hold.
@@ -209,13 +210,18 @@ impl Sql {
     }
 
     /// Appends the statement that inserts rows.
-    pub fn push_insert<M: IsRow>(&mut self, rows: impl IntoIterator<Item = M>) {
+    pub fn push_insert<M: IsRow>(&mut self, rows: impl ExactSizeIterator<Item = M>) {
+        /// What a placeholder takes of the text, with what stands between it and the next one.
+        const PLACE: usize = ", $1000".len();
         let columns: Vec<_> = <<M::Entity as EntityTrait>::Column>::iter().collect();
         let names: Vec<_> = columns.iter().map(Iden::unquoted).collect();
         let table = M::Entity::default();
         let (table, names) = (table.table_name(), names.join(", "));
+        let places = rows.len() * columns.len();
+        self.values.0.reserve(places);
+        self.text.reserve(names.len() + places * PLACE);
         self.push(&format!("INSERT INTO {table} ({names}) VALUES "));
-        for (number, row) in rows.into_iter().enumerate() {
+        for (number, row) in rows.enumerate() {
             self.push(if number == 0 { "(" } else { "), (" });
             // It has every value, and gives them away where a model would clone them.
             let mut row = row.into_active_model();
