@@ -15,5 +15,5 @@ pub mod grpc;
 pub mod http;
 pub mod pb;
 pub mod repository;
-mod task;
+pub mod task;
 pub mod telemetry;

@@ -20,7 +20,7 @@ use crate::{
     Outcome,
     cases::{answer, page as page_of_100},
     counted::measure,
-    echo::EchoService,
+    echo::{EchoService, Nothing},
     world::lead_id,
 };
 
@@ -81,6 +81,7 @@ fn front(repository: &Repository) -> Outcome<Server<Router>> {
     let service = EchoService {
         lead: Arc::new(answer()),
         page: Arc::new(page_of_100()),
+        work: Nothing,
     };
     let grpc = Routes::new(service).prepare().into_axum_router();
     let config = AppConfig::default();

@@ -15,6 +15,7 @@ mod process;
 mod report;
 mod runner;
 mod seed;
+mod storage;
 mod world;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +48,8 @@ enum Command {
     Generate(generate::Generate),
     /// Answers every call with what is there already.
     Echo(echo::Echo),
+    /// The same, when what leash's repository does for the call is done.
+    Storage(storage::Stored),
     /// Writes leads into an empty database, through the real migration, and prints a key for them.
     Seed {
         #[arg(long)]
@@ -69,6 +72,7 @@ fn main() -> Outcome {
     match command {
         Some(Command::Generate(generate)) => generate.run(),
         Some(Command::Echo(echo)) => echo.run(),
+        Some(Command::Storage(storage)) => storage.run(),
         Some(Command::Seed {
             database_url,
             leads,

@@ -11,12 +11,18 @@ use std::{
     process::Command,
 };
 
-use crate::{Outcome, generate::Protocol, process::Process};
+use crate::{
+    Outcome,
+    generate::Protocol,
+    process::Process,
+    seed::{self, Seeded},
+};
 
 /// Connections to PostgreSQL, of leash and of everything beside it.
 pub const POOL: u32 = 16;
 
 pub const ECHO: &str = "echo";
+pub const STORAGE: &str = "storage-sqlite";
 
 /// Something that answers calls.
 pub struct Server {
@@ -39,17 +45,35 @@ impl Server {
     pub fn address(&self) -> std::net::SocketAddr {
         self.process.address
     }
+
+    /// Whether its answers are not those to what was asked.
+    pub fn says_the_same(&self) -> bool {
+        [ECHO, STORAGE].contains(&self.name.as_str())
+    }
 }
 
 /// The server that says the same every time; `answers` holds what.
 pub fn echo(answers: &Path) -> Outcome<Server> {
     let mut command = Command::new(env::current_exe()?);
     command.arg("echo").arg("--answers").arg(answers);
+    saying_the_same(ECHO, &command, Data::Nowhere)
+}
+
+/// The same when what leash's repository does for a call is done in an SQLite file.
+pub fn storage(answers: &Path, seeded: &Seeded) -> Outcome<Server> {
+    let file = seed::file_of(&seeded.url).ok_or("no SQLite file")?;
+    let mut command = Command::new(env::current_exe()?);
+    command.arg("storage").arg("--answers").arg(answers);
+    command.args(["--database-url", &seeded.url]);
+    saying_the_same(STORAGE, &command, Data::File(file.into()))
+}
+
+fn saying_the_same(name: &str, command: &Command, data: Data) -> Outcome<Server> {
     Ok(Server {
-        name: ECHO.to_owned(),
-        process: Process::start(&command)?,
+        name: name.to_owned(),
+        process: Process::start(command)?,
         key: String::new(),
         protocol: Protocol::Grpc,
-        data: Data::Nowhere,
+        data,
     })
 }

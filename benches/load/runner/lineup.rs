@@ -109,6 +109,7 @@ impl Bench {
 
     /// Everybody on the same leads: those of the large table, or for creates of a copy of the small one each.
     pub async fn everybody(&self, work: Work) -> Outcome<Vec<Contender>> {
+        let answers = self.answers().await?;
         let mut lineup = vec![
             Contender::of(program::serve("leash-sqlite", &self.sqlite(work)?, &[])?),
             Contender::of(program::serve(
@@ -116,7 +117,8 @@ impl Bench {
                 &self.postgres(work).await?,
                 &[],
             )?),
-            Contender::of(contenders::echo(&self.answers().await?)?),
+            Contender::of(contenders::echo(&answers)?),
+            Contender::of(contenders::storage(&answers, &self.sqlite(work)?)?),
             Contender::Pgbench(Pgbench {
                 script: self.scripts.of(work).clone(),
                 url: self.postgres(work).await?.url,

@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use super::Bench;
 use crate::{
     Outcome,
-    contenders::{self, Data, Server},
+    contenders::{Data, Server},
     generate::{BEGIN, Protocol, Report, Work},
     machine,
     messages::By,
@@ -126,7 +126,7 @@ struct Spent {
 pub fn generator(server: &Server, protocol: Protocol, load: &Load) -> Outcome<Command> {
     let mut command = Command::new(env::current_exe()?);
     command.arg("generate");
-    if server.name == contenders::ECHO {
+    if server.says_the_same() {
         command.arg("--any-lead");
     }
     let mut option = |name: &str, value: String| {
