@@ -16,7 +16,6 @@ use leash::{
     pb::customer::{CreateLeadRequest, GetLeadRequest, ListLeadsRequest},
     repository::Repository,
 };
-
 use tonic::Status;
 
 use crate::{
