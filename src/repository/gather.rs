@@ -1,8 +1,9 @@
 //! Many questions that come at once, answered together.
 //!
 //! Questions go together when they have the same key. While a key has a lane free its question goes out at once, with those of calls
-//! that are ready at the same moment, so that a lone caller waits for nothing. While all are busy, questions wait for the next lane to come free, which takes along all that wait:
-//! the busier it is, the fewer statements a question costs. A question joins only a round that has not begun, so that its
+//! that are ready at the same moment, so that a lone caller waits for nothing. While all are busy, or a round is under way that is
+//! large enough, questions wait for the next lane to come free, which takes along all that wait, or until they are enough for a round
+//! of their own: the busier it is, the fewer statements a question costs. A question joins only a round that has not begun, so that its
 //! answer is never from before it was asked.
 //!
 //! A lane keeps what a round leaves it, such as a connection, for its next one.
@@ -35,6 +36,18 @@ impl<K, Q, A, S> Clone for Gather<K, Q, A, S> {
     }
 }
 
+/// How the questions of one key share its lanes.
+#[derive(Debug, Clone, Copy)]
+pub struct Sharing {
+    /// How many rounds there may be at once.
+    pub lanes: usize,
+    /// How many questions a round has at most.
+    pub most: usize,
+    /// How many questions are worth a round beside others: while so many are under way, fewer wait for one of those to end.
+    pub enough: usize,
+    pub steps_back: StepsBack,
+}
+
 /// When a lane lets all tasks go first that are ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepsBack {
@@ -46,9 +59,7 @@ pub enum StepsBack {
 }
 
 struct Shared<K, Q, A, S> {
-    lanes: usize,
-    most: usize,
-    steps_back: StepsBack,
+    sharing: Sharing,
     answer: Answer<K, Q, A, S>,
     /// Of each key that anybody asks under now.
     groups: Mutex<HashMap<K, Group<Q, A>>>,
@@ -56,7 +67,16 @@ struct Shared<K, Q, A, S> {
 
 struct Group<Q, A> {
     waiting: VecDeque<Waiting<Q, A>>,
+    /// How many lanes are.
     busy: usize,
+    /// How many questions are in rounds that have begun.
+    under_way: usize,
+}
+
+impl<Q, A> Group<Q, A> {
+    fn is_next_round_worth_it(&self, enough: usize) -> bool {
+        self.under_way < enough || self.waiting.len() >= enough
+    }
 }
 
 struct Waiting<Q, A> {
@@ -72,21 +92,16 @@ where
     S: Default + Send + 'static,
 {
     /// `answer` gives one answer for each question, in their order, and what its lane keeps for the next round: a lane begins with
-    /// the default, and again after a round that came to no end. Of one key it is asked at most `most` questions at a time, and
-    /// at most `lanes` times at once; the keys do not wait for one another.
+    /// the default, and again after a round that came to no end. The keys do not wait for one another.
     pub fn new<F>(
-        lanes: usize,
-        most: usize,
-        steps_back: StepsBack,
+        sharing: Sharing,
         answer: impl Fn(K, Vec<Q>, S) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = (Vec<Result<A>>, S)> + Send + 'static,
     {
         Self(Arc::new(Shared {
-            lanes,
-            most,
-            steps_back,
+            sharing,
             answer: Box::new(move |key, questions, kept| Box::pin(answer(key, questions, kept))),
             groups: Mutex::default(),
         }))
@@ -97,7 +112,7 @@ where
     pub async fn ask(&self, key: K, question: Q) -> Result<A> {
         let (caller, answer) = oneshot::channel();
         if let Some(lane) = self.0.enter(key, Waiting { question, caller }) {
-            match self.0.steps_back {
+            match self.0.sharing.steps_back {
                 StepsBack::WhenWoken => tokio::spawn(after_the_others(lane.run())),
                 StepsBack::BeforeRounds => tokio::spawn(lane.run()),
             };
@@ -125,9 +140,11 @@ where
         let group = groups.entry(key.clone()).or_insert_with(|| Group {
             waiting: VecDeque::new(),
             busy: 0,
+            under_way: 0,
         });
         group.waiting.push_back(waiting);
-        (group.busy < self.lanes).then(|| {
+        let Sharing { lanes, enough, .. } = self.sharing;
+        (group.busy < lanes && group.is_next_round_worth_it(enough)).then(|| {
             group.busy += 1;
             Lane {
                 shared: Arc::clone(self),
@@ -136,12 +153,17 @@ where
         })
     }
 
-    /// The questions of the next round: those that have waited longest. Where nobody waits, the lane is given back.
-    fn next_round(&self, key: &K) -> Option<Vec<Waiting<Q, A>>> {
+    /// The questions of a lane's next round, those that have waited longest, after a round of `ended` questions. Where they are
+    /// not worth one, the lane is given back: another is busy then, or nobody waits.
+    fn next_round(&self, key: &K, ended: usize) -> Option<Vec<Waiting<Q, A>>> {
+        let Sharing { most, enough, .. } = self.sharing;
         let mut groups = self.groups();
         let group = groups.get_mut(key)?;
+        group.under_way -= ended;
+        let is_worth_it = group.is_next_round_worth_it(enough);
         let mut round = Vec::new();
-        while round.len() < self.most
+        while is_worth_it
+            && round.len() < most
             && let Some(waiting) = group.waiting.pop_front()
         {
             if !waiting.caller.is_closed() {
@@ -149,6 +171,7 @@ where
             }
         }
         if !round.is_empty() {
+            group.under_way += round.len();
             return Some(round);
         }
         group.busy -= 1;
@@ -174,14 +197,16 @@ where
 {
     async fn run(self) {
         let mut kept = S::default();
-        let steps_back = self.shared.steps_back == StepsBack::BeforeRounds;
+        let mut ended = 0;
+        let steps_back = self.shared.sharing.steps_back == StepsBack::BeforeRounds;
         loop {
             if steps_back {
                 step_back().await;
             }
-            let Some(round) = self.shared.next_round(&self.key) else {
+            let Some(round) = self.shared.next_round(&self.key, ended) else {
                 return;
             };
+            ended = round.len();
             let (questions, mut callers): (Vec<_>, Vec<_>) = round
                 .into_iter()
                 .map(|waiting| (waiting.question, waiting.caller))
@@ -227,21 +252,22 @@ mod tests {
     /// Answers each number with how many were asked together, once a permit lets it.
     fn counting(lanes: usize, gate: &Arc<Semaphore>) -> Gather<u32, u32, usize> {
         let gate = Arc::clone(gate);
-        Gather::new(
+        let sharing = Sharing {
             lanes,
-            10,
-            StepsBack::WhenWoken,
-            move |_, questions: Vec<u32>, ()| {
-                let gate = Arc::clone(&gate);
-                async move {
-                    gate.acquire().await.expect("open").forget();
-                    if questions.contains(&13) {
-                        panic!("unlucky");
-                    }
-                    (questions.iter().map(|_| Ok(questions.len())).collect(), ())
+            most: 10,
+            enough: 4,
+            steps_back: StepsBack::WhenWoken,
+        };
+        Gather::new(sharing, move |_, questions: Vec<u32>, ()| {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.acquire().await.expect("open").forget();
+                if questions.contains(&13) {
+                    panic!("unlucky");
                 }
-            },
-        )
+                (questions.iter().map(|_| Ok(questions.len())).collect(), ())
+            }
+        })
     }
 
     fn ask(
@@ -282,6 +308,47 @@ mod tests {
             assert_eq!(answered(asked).await, 3);
         }
         for asked in even {
+            assert_eq!(answered(asked).await, 2);
+        }
+    }
+
+    #[tokio::test]
+    async fn few_wait_for_a_large_round_and_many_have_one_beside_it() {
+        let gate = Arc::new(Semaphore::new(0));
+        let gather = counting(2, &gate);
+        let ask_all = |number| -> Vec<_> { (0..number).map(|_| ask(&gather, 1)).collect() };
+        let under_way = || {
+            let groups = gather.0.groups();
+            groups.get(&1).map(|group| (group.busy, group.under_way))
+        };
+        let small = ask_all(3);
+        settle().await;
+        let beside = ask_all(1);
+        settle().await;
+        assert_eq!(under_way(), Some((2, 4)), "beside a small one");
+        gate.add_permits(2);
+        for asked in small.into_iter().chain(beside) {
+            answered(asked).await;
+        }
+
+        let large = ask_all(4);
+        settle().await;
+        let few = ask_all(3);
+        settle().await;
+        assert_eq!(under_way(), Some((1, 4)), "too few");
+        let more = ask_all(1);
+        settle().await;
+        assert_eq!(under_way(), Some((2, 8)), "enough");
+        let last = ask_all(2);
+        settle().await;
+        gate.add_permits(1);
+        settle().await;
+        assert_eq!(under_way(), Some((1, 4)), "a lane that ends leaves them");
+        gate.add_permits(2);
+        for asked in large.into_iter().chain(few).chain(more) {
+            assert_eq!(answered(asked).await, 4);
+        }
+        for asked in last {
             assert_eq!(answered(asked).await, 2);
         }
     }
@@ -354,18 +421,19 @@ mod tests {
     async fn a_lane_keeps_what_its_round_leaves_until_nobody_waits() {
         let gate = Arc::new(Semaphore::new(0));
         let opened = Arc::clone(&gate);
-        let rounds = Gather::new(
-            1,
-            1,
-            StepsBack::BeforeRounds,
-            move |(), _: Vec<()>, before: usize| {
-                let gate = Arc::clone(&opened);
-                async move {
-                    gate.acquire().await.expect("open").forget();
-                    (vec![Ok(before)], before + 1)
-                }
-            },
-        );
+        let sharing = Sharing {
+            lanes: 1,
+            most: 1,
+            enough: 1,
+            steps_back: StepsBack::BeforeRounds,
+        };
+        let rounds = Gather::new(sharing, move |(), _: Vec<()>, before: usize| {
+            let gate = Arc::clone(&opened);
+            async move {
+                gate.acquire().await.expect("open").forget();
+                (vec![Ok(before)], before + 1)
+            }
+        });
         for _ in 0..2 {
             let asked: Vec<_> = (0..3)
                 .map(|_| {
@@ -403,18 +471,19 @@ mod tests {
     async fn every_question_of_many_is_answered_once() {
         let asked = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&asked);
-        let gather = Gather::new(
-            3,
-            64,
-            StepsBack::BeforeRounds,
-            move |_, questions: Vec<u32>, ()| {
-                counter.fetch_add(questions.len(), Ordering::Relaxed);
-                async move {
-                    tokio::task::yield_now().await;
-                    (questions.into_iter().map(Ok).collect(), ())
-                }
-            },
-        );
+        let sharing = Sharing {
+            lanes: 3,
+            most: 64,
+            enough: 20,
+            steps_back: StepsBack::BeforeRounds,
+        };
+        let gather = Gather::new(sharing, move |_, questions: Vec<u32>, ()| {
+            counter.fetch_add(questions.len(), Ordering::Relaxed);
+            async move {
+                tokio::task::yield_now().await;
+                (questions.into_iter().map(Ok).collect(), ())
+            }
+        });
         let tasks: Vec<_> = (0..2_000)
             .map(|n| {
                 let gather = gather.clone();

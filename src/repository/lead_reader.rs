@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use tracing::{Instrument as _, info_span};
 
 use super::embedded::{Embedded, prepared};
-use super::gather::{Gather, StepsBack, processors};
+use super::gather::{Gather, Sharing, StepsBack, processors};
 use super::held::Kept;
 use super::lead::{self as leads, JOIN_PETS, WITH_PETS};
 use super::pet as pets;
@@ -25,6 +25,8 @@ use crate::telemetry::STATEMENT;
 const POSTGRES_LANES: usize = 2;
 /// The same for a file, of which each has a thread that works: the other half of the processors has what comes before and after.
 const SQLITE_LANES_MOST: usize = 4;
+/// How many leads are worth a statement beside another that is under way.
+const ENOUGH: usize = 16;
 /// How many leads are read together at most, so that the first of them does not wait long for the last.
 const MOST: usize = 64;
 
@@ -45,10 +47,14 @@ impl LeadReader {
             None => POSTGRES_LANES,
         };
         let file = embedded.cloned();
-        let gather = Gather::new(
+        let sharing = Sharing {
             lanes,
-            MOST,
-            StepsBack::WhenWoken,
+            most: MOST,
+            enough: ENOUGH,
+            steps_back: StepsBack::WhenWoken,
+        };
+        let gather = Gather::new(
+            sharing,
             move |company_id: String, ids: Vec<String>, kept| {
                 let (db, embedded, calls) = (reader.clone(), file.clone(), calls.clone());
                 // A statement of several calls is nobody's: it has a call of its own, which ends when all of them are over.

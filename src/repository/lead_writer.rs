@@ -10,7 +10,7 @@ use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 
 use super::embedded::{Embedded, prepared};
 use super::error::{is_not_supported, is_rolled_back_by_sqlite};
-use super::gather::{Gather, StepsBack, processors};
+use super::gather::{Gather, Sharing, StepsBack, processors};
 use super::held::{self, Kept};
 use super::lead::inserts_of;
 use super::running::{self, Calls};
@@ -50,10 +50,14 @@ impl LeadWriter {
         };
         let (db, embedded, calls) = (db.clone(), embedded.cloned(), calls.clone());
         let jointly = Jointly(Arc::new(AtomicBool::new(true)));
-        Self(Gather::new(
+        let sharing = Sharing {
             lanes,
-            MOST,
-            StepsBack::BeforeRounds,
+            most: MOST,
+            enough: 1,
+            steps_back: StepsBack::BeforeRounds,
+        };
+        Self(Gather::new(
+            sharing,
             move |(), new: Vec<Arc<NewLead>>, kept| {
                 let calls = calls.clone();
                 let round = Round {
