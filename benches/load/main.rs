@@ -3,6 +3,7 @@
 //!
 //! One program: the runner, which starts everything else, and the parts that it starts as processes of their own.
 
+mod bare_sqlite;
 #[path = "../../tests/api/support/postgres.rs"]
 #[expect(dead_code, reason = "the tests' own: they use all of it")]
 mod cluster;
@@ -15,7 +16,6 @@ mod process;
 mod report;
 mod runner;
 mod seed;
-mod storage;
 mod world;
 
 use clap::{Parser, Subcommand};
@@ -48,8 +48,8 @@ enum Command {
     Generate(generate::Generate),
     /// Answers every call with what is there already.
     Echo(echo::Echo),
-    /// The same, when what leash's repository does for the call is done.
-    Storage(storage::Stored),
+    /// The same, when SQLite has run leash's statements for the call.
+    BareSqlite(bare_sqlite::BareSqlite),
     /// Writes leads into an empty database, through the real migration, and prints a key for them.
     Seed {
         #[arg(long)]
@@ -72,7 +72,7 @@ fn main() -> Outcome {
     match command {
         Some(Command::Generate(generate)) => generate.run(),
         Some(Command::Echo(echo)) => echo.run(),
-        Some(Command::Storage(storage)) => storage.run(),
+        Some(Command::BareSqlite(bare)) => bare.run(),
         Some(Command::Seed {
             database_url,
             leads,

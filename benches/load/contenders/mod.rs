@@ -22,7 +22,7 @@ use crate::{
 pub const POOL: u32 = 16;
 
 pub const ECHO: &str = "echo";
-pub const STORAGE: &str = "storage-sqlite";
+pub const BARE_SQLITE: &str = "bare-sqlite";
 
 /// Something that answers calls.
 pub struct Server {
@@ -48,7 +48,7 @@ impl Server {
 
     /// Whether its answers are not those to what was asked.
     pub fn says_the_same(&self) -> bool {
-        [ECHO, STORAGE].contains(&self.name.as_str())
+        [ECHO, BARE_SQLITE].contains(&self.name.as_str())
     }
 }
 
@@ -59,13 +59,13 @@ pub fn echo(answers: &Path) -> Outcome<Server> {
     saying_the_same(ECHO, &command, Data::Nowhere)
 }
 
-/// The same when what leash's repository does for a call is done in an SQLite file.
-pub fn storage(answers: &Path, seeded: &Seeded) -> Outcome<Server> {
+/// The same when leash's statements for a call were run on an SQLite file.
+pub fn bare_sqlite(answers: &Path, seeded: &Seeded) -> Outcome<Server> {
     let file = seed::file_of(&seeded.url).ok_or("no SQLite file")?;
     let mut command = Command::new(env::current_exe()?);
-    command.arg("storage").arg("--answers").arg(answers);
+    command.arg("bare-sqlite").arg("--answers").arg(answers);
     command.args(["--database-url", &seeded.url]);
-    saying_the_same(STORAGE, &command, Data::File(file.into()))
+    saying_the_same(BARE_SQLITE, &command, Data::File(file.into()))
 }
 
 fn saying_the_same(name: &str, command: &Command, data: Data) -> Outcome<Server> {

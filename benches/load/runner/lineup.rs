@@ -118,7 +118,7 @@ impl Bench {
                 &[],
             )?),
             Contender::of(contenders::echo(&answers)?),
-            Contender::of(contenders::storage(&answers, &self.sqlite(work)?)?),
+            Contender::of(contenders::bare_sqlite(&answers, &self.sqlite(work)?)?),
             Contender::Pgbench(Pgbench {
                 script: self.scripts.of(work).clone(),
                 url: self.postgres(work).await?.url,
