@@ -2,8 +2,8 @@
 //!
 //! Questions go together when they have the same key. While a key has a lane free its question goes out at once, with those of calls
 //! that are ready at the same moment, so that a lone caller waits for nothing. While all are busy, or a round is under way that is
-//! large enough, questions wait for the next lane to come free, which takes along all that wait, or until they are enough for a round
-//! of their own: the busier it is, the fewer statements a question costs. A question joins only a round that has not begun, so that its
+//! worth waiting for, questions wait for the next lane to come free, which takes along all that wait, or until they fill a round of
+//! their own: the busier it is, the fewer statements a question costs. A question joins only a round that has not begun, so that its
 //! answer is never from before it was asked.
 //!
 //! A lane keeps what a round leaves it, such as a connection, for its next one.
@@ -43,7 +43,8 @@ pub struct Sharing {
     pub lanes: usize,
     /// How many questions a round has at most.
     pub most: usize,
-    /// How many questions are worth a round beside others: while so many are under way, fewer wait for one of those to end.
+    /// How many questions that are under way are worth waiting for: another round begins beside them only when as many wait as one
+    /// can have.
     pub enough: usize,
     pub steps_back: StepsBack,
 }
@@ -74,8 +75,8 @@ struct Group<Q, A> {
 }
 
 impl<Q, A> Group<Q, A> {
-    fn is_next_round_worth_it(&self, enough: usize) -> bool {
-        self.under_way < enough || self.waiting.len() >= enough
+    fn may_begin_a_round(&self, sharing: Sharing) -> bool {
+        self.under_way < sharing.enough || self.waiting.len() >= sharing.most
     }
 }
 
@@ -143,8 +144,7 @@ where
             under_way: 0,
         });
         group.waiting.push_back(waiting);
-        let Sharing { lanes, enough, .. } = self.sharing;
-        (group.busy < lanes && group.is_next_round_worth_it(enough)).then(|| {
+        (group.busy < self.sharing.lanes && group.may_begin_a_round(self.sharing)).then(|| {
             group.busy += 1;
             Lane {
                 shared: Arc::clone(self),
@@ -153,17 +153,16 @@ where
         })
     }
 
-    /// The questions of a lane's next round, those that have waited longest, after a round of `ended` questions. Where they are
-    /// not worth one, the lane is given back: another is busy then, or nobody waits.
+    /// The questions of a lane's next round, those that have waited longest, after a round of `ended` questions. Where there is
+    /// none, the lane is given back: another is busy then, or nobody waits.
     fn next_round(&self, key: &K, ended: usize) -> Option<Vec<Waiting<Q, A>>> {
-        let Sharing { most, enough, .. } = self.sharing;
         let mut groups = self.groups();
         let group = groups.get_mut(key)?;
         group.under_way -= ended;
-        let is_worth_it = group.is_next_round_worth_it(enough);
+        let may_begin = group.may_begin_a_round(self.sharing);
         let mut round = Vec::new();
-        while is_worth_it
-            && round.len() < most
+        while may_begin
+            && round.len() < self.sharing.most
             && let Some(waiting) = group.waiting.pop_front()
         {
             if !waiting.caller.is_closed() {
@@ -333,20 +332,23 @@ mod tests {
 
         let large = ask_all(4);
         settle().await;
-        let few = ask_all(3);
+        let few = ask_all(9);
         settle().await;
         assert_eq!(under_way(), Some((1, 4)), "too few");
         let more = ask_all(1);
         settle().await;
-        assert_eq!(under_way(), Some((2, 8)), "enough");
+        assert_eq!(under_way(), Some((2, 14)), "a whole round");
         let last = ask_all(2);
         settle().await;
         gate.add_permits(1);
         settle().await;
-        assert_eq!(under_way(), Some((1, 4)), "a lane that ends leaves them");
+        assert_eq!(under_way(), Some((1, 10)), "a lane that ends leaves them");
         gate.add_permits(2);
-        for asked in large.into_iter().chain(few).chain(more) {
+        for asked in large {
             assert_eq!(answered(asked).await, 4);
+        }
+        for asked in few.into_iter().chain(more) {
+            assert_eq!(answered(asked).await, 10);
         }
         for asked in last {
             assert_eq!(answered(asked).await, 2);

@@ -25,8 +25,8 @@ use crate::telemetry::STATEMENT;
 const POSTGRES_LANES: usize = 2;
 /// The same for a file, of which each has a thread that works: the other half of the processors has what comes before and after.
 const SQLITE_LANES_MOST: usize = 4;
-/// How many leads are worth a statement beside another that is under way.
-const ENOUGH: usize = 16;
+/// How many leads that are being read are worth waiting for, rather than to have a statement beside.
+const ENOUGH: usize = 4;
 /// How many leads are read together at most, so that the first of them does not wait long for the last.
 const MOST: usize = 64;
 

@@ -53,7 +53,7 @@ impl LeadWriter {
         let sharing = Sharing {
             lanes,
             most: MOST,
-            enough: 1,
+            enough: usize::MAX,
             steps_back: StepsBack::BeforeRounds,
         };
         Self(Gather::new(
