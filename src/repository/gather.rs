@@ -16,6 +16,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
@@ -46,6 +47,9 @@ pub struct Sharing {
     /// How many questions that are under way are worth waiting for: another round begins beside them only when as many wait as one
     /// can have.
     pub enough: usize,
+    /// How long a round may be waited for: many times what one takes while all is well. A connection that leads nowhere any more
+    /// holds up those who asked over it, and for so long those who come after them.
+    pub patience: Duration,
     pub steps_back: StepsBack,
 }
 
@@ -70,13 +74,25 @@ struct Group<Q, A> {
     waiting: VecDeque<Waiting<Q, A>>,
     /// How many lanes are.
     busy: usize,
-    /// How many questions are in rounds that have begun.
-    under_way: usize,
+    under_way: Vec<Begun>,
+}
+
+/// A round that is under way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Begun {
+    at: Instant,
+    questions: usize,
 }
 
 impl<Q, A> Group<Q, A> {
     fn may_begin_a_round(&self, sharing: Sharing) -> bool {
-        self.under_way < sharing.enough || self.waiting.len() >= sharing.most
+        let now = Instant::now();
+        let rounds = self.under_way.iter();
+        let soon_answered: usize = rounds
+            .filter(|round| now.duration_since(round.at) < sharing.patience)
+            .map(|round| round.questions)
+            .sum();
+        soon_answered < sharing.enough || self.waiting.len() >= sharing.most
     }
 }
 
@@ -141,7 +157,7 @@ where
         let group = groups.entry(key.clone()).or_insert_with(|| Group {
             waiting: VecDeque::new(),
             busy: 0,
-            under_way: 0,
+            under_way: Vec::new(),
         });
         group.waiting.push_back(waiting);
         (group.busy < self.sharing.lanes && group.may_begin_a_round(self.sharing)).then(|| {
@@ -153,12 +169,14 @@ where
         })
     }
 
-    /// The questions of a lane's next round, those that have waited longest, after a round of `ended` questions. Where there is
+    /// The questions of a lane's next round, those that have waited longest, after `ended`. Where there is
     /// none, the lane is given back: another is busy then, or nobody waits.
-    fn next_round(&self, key: &K, ended: usize) -> Option<Vec<Waiting<Q, A>>> {
+    fn next_round(&self, key: &K, ended: Option<Begun>) -> Option<(Begun, Vec<Waiting<Q, A>>)> {
         let mut groups = self.groups();
         let group = groups.get_mut(key)?;
-        group.under_way -= ended;
+        if let Some(place) = (group.under_way.iter()).position(|round| Some(*round) == ended) {
+            group.under_way.swap_remove(place);
+        }
         let may_begin = group.may_begin_a_round(self.sharing);
         let mut round = Vec::new();
         while may_begin
@@ -170,8 +188,12 @@ where
             }
         }
         if !round.is_empty() {
-            group.under_way += round.len();
-            return Some(round);
+            let begun = Begun {
+                at: Instant::now(),
+                questions: round.len(),
+            };
+            group.under_way.push(begun);
+            return Some((begun, round));
         }
         group.busy -= 1;
         if group.busy == 0 {
@@ -196,23 +218,23 @@ where
 {
     async fn run(self) {
         let mut kept = S::default();
-        let mut ended = 0;
+        let mut last = None;
         let steps_back = self.shared.sharing.steps_back == StepsBack::BeforeRounds;
         loop {
             if steps_back {
                 step_back().await;
             }
-            let Some(round) = self.shared.next_round(&self.key, ended) else {
+            let Some((begun, round)) = self.shared.next_round(&self.key, last) else {
                 return;
             };
-            ended = round.len();
+            last = Some(begun);
             let (questions, mut callers): (Vec<_>, Vec<_>) = round
                 .into_iter()
                 .map(|waiting| (waiting.question, waiting.caller))
                 .unzip();
             let (answer, key) = (&self.shared.answer, self.key.clone());
-            let begun = std::mem::take(&mut kept);
-            let answers = async move { answer(key, questions, begun).await };
+            let before = std::mem::take(&mut kept);
+            let answers = async move { answer(key, questions, before).await };
             let answers = tokio::select! {
                 answers = AssertUnwindSafe(answers).catch_unwind() => answers,
                 () = all_gone(&mut callers) => continue,
@@ -248,13 +270,25 @@ mod tests {
 
     use super::*;
 
+    /// Longer than any test.
+    const ENDLESS: Duration = Duration::from_secs(3_600);
+
     /// Answers each number with how many were asked together, once a permit lets it.
     fn counting(lanes: usize, gate: &Arc<Semaphore>) -> Gather<u32, u32, usize> {
+        counting_with(lanes, ENDLESS, gate)
+    }
+
+    fn counting_with(
+        lanes: usize,
+        patience: Duration,
+        gate: &Arc<Semaphore>,
+    ) -> Gather<u32, u32, usize> {
         let gate = Arc::clone(gate);
         let sharing = Sharing {
             lanes,
             most: 10,
             enough: 4,
+            patience,
             steps_back: StepsBack::WhenWoken,
         };
         Gather::new(sharing, move |_, questions: Vec<u32>, ()| {
@@ -312,13 +346,46 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nobody_waits_for_a_round_that_is_overdue() {
+        let gate = Arc::new(Semaphore::new(0));
+        let gather = counting_with(2, Duration::ZERO, &gate);
+        let stuck: Vec<_> = (0..4).map(|_| ask(&gather, 13)).collect();
+        settle().await;
+        let beside = ask(&gather, 1);
+        settle().await;
+        let next = ask(&gather, 3);
+        settle().await;
+        for asked in &stuck {
+            assert!(!asked.is_finished());
+        }
+        let sizes = || {
+            let groups = gather.0.groups();
+            let rounds = groups[&1].under_way.iter();
+            rounds.map(|round| round.questions).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(), [4, 1]);
+        beside.abort();
+        settle().await;
+        assert_eq!(sizes(), [4, 1], "the next goes out on the same lane");
+        for asked in stuck {
+            asked.abort();
+        }
+        settle().await;
+        gate.add_permits(1);
+        assert_eq!(answered(next).await, 1);
+    }
+
+    #[tokio::test]
     async fn few_wait_for_a_large_round_and_many_have_one_beside_it() {
         let gate = Arc::new(Semaphore::new(0));
         let gather = counting(2, &gate);
         let ask_all = |number| -> Vec<_> { (0..number).map(|_| ask(&gather, 1)).collect() };
         let under_way = || {
             let groups = gather.0.groups();
-            groups.get(&1).map(|group| (group.busy, group.under_way))
+            groups.get(&1).map(|group| {
+                let rounds = group.under_way.iter();
+                (group.busy, rounds.map(|round| round.questions).sum())
+            })
         };
         let small = ask_all(3);
         settle().await;
@@ -427,6 +494,7 @@ mod tests {
             lanes: 1,
             most: 1,
             enough: 1,
+            patience: ENDLESS,
             steps_back: StepsBack::BeforeRounds,
         };
         let rounds = Gather::new(sharing, move |(), _: Vec<()>, before: usize| {
@@ -477,6 +545,7 @@ mod tests {
             lanes: 3,
             most: 64,
             enough: 20,
+            patience: ENDLESS,
             steps_back: StepsBack::BeforeRounds,
         };
         let gather = Gather::new(sharing, move |_, questions: Vec<u32>, ()| {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
@@ -27,6 +28,8 @@ const POSTGRES_LANES: usize = 2;
 const SQLITE_LANES_MOST: usize = 4;
 /// How many leads that are being read are worth waiting for, rather than to have a statement beside.
 const ENOUGH: usize = 4;
+/// How long, while the database is slow or a connection to it is lost.
+const PATIENCE: Duration = Duration::from_millis(50);
 /// How many leads are read together at most, so that the first of them does not wait long for the last.
 const MOST: usize = 64;
 
@@ -51,6 +54,7 @@ impl LeadReader {
             lanes,
             most: MOST,
             enough: ENOUGH,
+            patience: PATIENCE,
             steps_back: StepsBack::WhenWoken,
         };
         let gather = Gather::new(

@@ -54,6 +54,7 @@ impl LeadWriter {
             lanes,
             most: MOST,
             enough: usize::MAX,
+            patience: Duration::ZERO,
             steps_back: StepsBack::BeforeRounds,
         };
         Self(Gather::new(
