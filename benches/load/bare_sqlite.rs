@@ -1,4 +1,4 @@
-//! The ceiling of SQLite, as pgbench is of PostgreSQL: before the echo answers, leash's statements are run for the call, on a
+//! What pgbench is to PostgreSQL, for SQLite: before the echo answers, leash's statements are run for the call, on a
 //! file that is set up as leash has it. Of their rows each value is looked at, and nothing is made of it.
 
 use std::{
