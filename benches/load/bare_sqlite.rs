@@ -170,9 +170,7 @@ impl Reads {
         Ok(Self {
             get: format!("{lead} AND id = ?"),
             list: format!("{lead} ORDER BY created_time DESC, tie_break DESC LIMIT 101"),
-            pets: format!(
-                "SELECT {pet} FROM pet WHERE company_id = ? AND lead_id = ? ORDER BY position"
-            ),
+            pets: format!("SELECT {pet} FROM pet WHERE company_id = ? AND lead_id = ?"),
         })
     }
 

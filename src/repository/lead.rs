@@ -9,8 +9,9 @@ use sea_orm::{
 
 use super::entity::{Json, lead, lead_promotion, pet};
 use super::lead_reader::LeadReader;
+use super::pet::{self as pets, Places};
 use super::rows::{INSERTED_AT_ONCE, Row, Sql, columns, inserts, portions, some};
-use super::{ScopedRepository, customer as customers, pet as pets};
+use super::{ScopedRepository, customer as customers};
 use crate::domain::Stamp;
 use crate::domain::customer::Customer;
 use crate::domain::lead::{Lead, LeadDetails, LeadFilter};
@@ -304,8 +305,7 @@ fn columns_read() -> impl Iterator<Item = lead::Column> {
 pub fn read_all(rows: &[QueryResult]) -> Result<Vec<Lead>> {
     let pet_columns = columns_read().count();
     let mut leads: Vec<Lead> = Vec::new();
-    // Of the last lead's pets.
-    let mut positions: Vec<i32> = Vec::new();
+    let mut places = Places::default();
     for row in rows {
         let mut columns = Row::new(row)?;
         let company_id: String = columns.get()?;
@@ -315,14 +315,12 @@ pub fn read_all(rows: &[QueryResult]) -> Result<Vec<Lead>> {
             .is_none_or(|last| last.id != id || last.company_id != company_id);
         if is_next {
             leads.push(read_rest(company_id, id, columns)?);
-            positions.clear();
+            places.clear();
         }
         if let (Some(lead), Some((position, pet))) =
             (leads.last_mut(), pets::read(Row::from(row, pet_columns)?)?)
         {
-            let place = positions.partition_point(|before| *before < position);
-            positions.insert(place, position);
-            lead.pets.insert(place, pet);
+            places.put(&mut lead.pets, position, pet);
         }
     }
     Ok(leads)

@@ -13,7 +13,7 @@ use super::embedded::{Embedded, prepared};
 use super::gather::{Gather, Sharing, StepsBack, processors};
 use super::held::Kept;
 use super::lead::{self as leads, JOIN_PETS, WITH_PETS};
-use super::pet as pets;
+use super::pet::{self as pets, Places};
 use super::rows::{Row, Sql};
 use super::running::Calls;
 use crate::domain::lead::{Lead, LeadFilter};
@@ -147,12 +147,13 @@ static SELECT_IN_FILE: LazyLock<String> = LazyLock::new(|| {
 });
 static SELECT_PETS_IN_FILE: LazyLock<String> = LazyLock::new(|| {
     let pet = pets::COLUMNS.as_str();
-    format!("SELECT {pet} FROM pet p WHERE p.company_id = ? AND p.lead_id = ? ORDER BY p.position")
+    format!("SELECT {pet} FROM pet p WHERE p.company_id = ? AND p.lead_id = ?")
 });
 
 /// The leads that statements find in a SQLite file, with their pets, all of one moment.
 ///
-/// A statement costs nothing beside what it finds there: pets are asked for lead by lead, so that nothing is sorted or read twice.
+/// A statement costs nothing beside what it finds there: pets are asked for lead by lead, so that nothing is read twice. They are put
+/// in order here, as SQLite would write each row and read it once more to sort them.
 fn select(connection: &mut Connection, statements: &[Sql]) -> Result<Vec<Lead>> {
     let moment = connection.transaction()?;
     let mut found = Vec::new();
@@ -164,11 +165,14 @@ fn select(connection: &mut Connection, statements: &[Sql]) -> Result<Vec<Lead>> 
         }
     }
     let mut statement = moment.prepare_cached(&SELECT_PETS_IN_FILE)?;
+    let mut places = Places::default();
     for lead in &mut found {
+        places.clear();
         let mut rows = statement.query((&lead.company_id, &lead.id))?;
         while let Some(row) = rows.next()? {
-            lead.pets
-                .extend(pets::read(Row::embedded(row))?.map(|(_position, pet)| pet));
+            if let Some((position, pet)) = pets::read(Row::embedded(row))? {
+                places.put(&mut lead.pets, position, pet);
+            }
         }
     }
     drop(statement);

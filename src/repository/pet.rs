@@ -56,6 +56,24 @@ pub fn read(mut row: Row<'_>) -> Result<Option<(i32, Pet)>, DbErr> {
     Ok(Some((position, pet)))
 }
 
+/// The places that an owner's pets have so far, whose rows come in any order.
+#[derive(Default)]
+pub struct Places(Vec<i32>);
+
+impl Places {
+    /// For the next owner.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Puts a pet among its owner's.
+    pub fn put(&mut self, pets: &mut Vec<Pet>, position: i32, pet: Pet) {
+        let place = self.0.partition_point(|before| *before < position);
+        self.0.insert(place, position);
+        pets.insert(place, pet);
+    }
+}
+
 /// The row of a lead's pet at `position` of its list.
 fn row_of(lead: &Lead, position: usize, pet: &Pet) -> pet::Model {
     let Pet {

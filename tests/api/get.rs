@@ -1,6 +1,6 @@
 //! GetLead.
 
-use leash::pb::customer::Lead;
+use leash::pb::customer::{Lead, Pet};
 use tonic::Code;
 
 use crate::support::{
@@ -33,6 +33,25 @@ on_both_databases! {
             let answer = app.leads().get_lead(get(&imported)).await.expect("the lead");
             assert_eq!(answer.into_inner().id, imported);
             id = imported;
+        }
+    }
+
+    async fn pets_are_in_the_order_of_their_positions(app: TestApp) {
+        let names = ["Ace", "Bo", "Cleo"];
+        let pets = names.map(|name| Pet { name: name.into(), ..buddy() });
+        let lead = created(&app, Lead { pets: pets.into(), ..john() }).await;
+        let id = &lead.id;
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            for (position, place) in order.into_iter().enumerate() {
+                let name = names[place];
+                app.sql(&format!("UPDATE pet SET position = {position} WHERE lead_id = '{id}' AND name = '{name}'")).await;
+            }
+            let answer = app.leads().get_lead(get(id)).await.expect("the lead");
+            let page = app.leads().list_leads(list("cmp_001", 1)).await.expect("a page");
+            for lead in [&answer.into_inner(), &page.into_inner().leads[0]] {
+                let found: Vec<_> = lead.pets.iter().map(|pet| pet.name.as_str()).collect();
+                assert_eq!(found, order.map(|place| names[place]));
+            }
         }
     }
 
