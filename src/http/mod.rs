@@ -29,16 +29,15 @@ use axum::BoxError;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, TryFutureExt as _};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use prost_reflect::DescriptorPool;
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::util::{BoxCloneSyncService, Either};
-use tower::{Layer as _, Service, ServiceExt as _};
+use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 use tower_http::compression::predicate::SizeAbove;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::cors::{AllowHeaders, AllowOrigin, Any, Cors, CorsLayer};
@@ -78,6 +77,9 @@ pub enum StartError {
     Rule(#[from] InvalidRule),
 }
 
+/// What answers requests in JSON, and for pages.
+type Json = BoxCloneSyncService<Request, Response, Infallible>;
+
 /// What turns requests into calls.
 struct Front {
     grpc: BoxCloneSyncService<Request, Response, Infallible>,
@@ -114,18 +116,24 @@ impl Front {
     }
 
     /// Answers what `pages` do not.
-    fn serve(self, pages: Router<Arc<Self>>) -> Router {
+    fn serve(self, pages: Router<Arc<Self>>) -> Json {
         let front = Arc::new(self);
+        let layers = Arc::new(Layers {
+            pages: pages
+                .fallback(call::call)
+                .method_not_allowed_fallback(other_verb)
+                .with_state(Arc::clone(&front)),
+            front,
+        });
+        let crossed = service_fn(move |request| {
+            let layers = Arc::clone(&layers);
+            async move { Ok::<_, Infallible>(layers.cross(request).await) }
+        });
         let compression = CompressionLayer::new()
             .quality(CompressionLevel::Fastest)
             .compress_when(SizeAbove::new(COMPRESS_ABOVE));
-        pages
-            .fallback(call::call)
-            .method_not_allowed_fallback(other_verb)
-            .with_state(Arc::clone(&front))
-            .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
-            .layer(from_fn_with_state(front, cross))
-            .layer(compression)
+        let compressed = compression.layer(crossed);
+        BoxCloneSyncService::new(compressed.map_response(|response| response.map(Body::new)))
     }
 
     fn refuse(&self, refusal: Refusal) -> Response {
@@ -217,7 +225,7 @@ impl<G> Clone for Protocols<G> {
 struct Ways<G> {
     grpc: G,
     grpc_web: GrpcWebService<G>,
-    json: Router,
+    json: Json,
     drained_max: u64,
 }
 
@@ -247,17 +255,50 @@ where
     }
 }
 
-/// The outermost layer of the front: turns a panic into an answer, and answers HEAD.
-async fn cross(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
-    if let Some(page) = pages::named(request.uri().path()) {
-        note_method(page);
+/// What is around calls and pages. They are plain functions, as around the methods (`grpc/mod.rs`): each layer of a router would be
+/// copied and boxed for every request.
+struct Layers {
+    front: Arc<Front>,
+    pages: Router,
+}
+
+impl Layers {
+    /// Turns a panic into an answer, and answers HEAD.
+    async fn cross(&self, request: Request) -> Response {
+        let page = pages::named(request.uri().path());
+        if let Some(page) = page {
+            note_method(page);
+        }
+        let is_head = request.method() == Method::HEAD;
+        let answered = self.decompressed(request, page.is_some());
+        let answered = AssertUnwindSafe(answered).catch_unwind().await;
+        let response = answered.unwrap_or_else(|_| self.front.refuse(panicked().into()));
+        if is_head {
+            without_body(response)
+        } else {
+            response
+        }
     }
-    let is_head = request.method() == Method::HEAD;
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    let response = answered.unwrap_or_else(|_| front.refuse(panicked().into()));
-    if is_head {
-        without_body(response)
-    } else {
+
+    /// Has the body decompressed, of a request that says that it is not plain.
+    async fn decompressed(&self, request: Request, is_page: bool) -> Response {
+        if !request.headers().contains_key(CONTENT_ENCODING) {
+            return self.found(request, is_page).await;
+        }
+        let plain = service_fn(async |request: http::Request<_>| {
+            Ok::<_, Infallible>(self.found(request.map(Body::new), is_page).await)
+        });
+        let decompression = RequestDecompressionLayer::new().pass_through_unaccepted(true);
+        let Ok(response) = decompression.layer(plain).oneshot(request).await;
+        response.map(Body::new)
+    }
+
+    /// Calls do not pass the router, and are the most of what comes.
+    async fn found(&self, request: Request, is_page: bool) -> Response {
+        if !is_page {
+            return call::call(State(Arc::clone(&self.front)), request).await;
+        }
+        let Ok(response) = self.pages.clone().oneshot(request).await;
         response
     }
 }

@@ -20,7 +20,7 @@ use crate::telemetry::Method;
 /// How long the database has to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The pages that are counted by name; what `/docs` consists of counts as `/docs`.
+/// The pages, which are counted by name; what `/docs` consists of counts as `/docs`. A path that is not among them is a call's.
 static NAMED: LazyLock<HashMap<&str, Method>> = LazyLock::new(|| {
     ["/healthz", "/readyz", "/version", "/openapi.json", "/docs"]
         .into_iter()

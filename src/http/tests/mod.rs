@@ -1,6 +1,7 @@
 //! The front before methods that answer what they are asked.
 
 use axum::body::to_bytes;
+use axum::middleware::{Next, from_fn};
 use axum::routing::post;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -29,9 +30,9 @@ fn echoing() -> Router {
     let grpc = Router::new().route("/echo.v1.EchoService/{method}", post(echo));
     let front = new_front(grpc, &compiled(here.as_ref(), "echo.proto")).expect("sound rules");
     let observed = async |request, next: Next| observe(request, |request| next.run(request)).await;
-    front
-        .serve(Router::new())
-        .layer(axum::middleware::from_fn(observed))
+    Router::new()
+        .fallback_service(front.serve(Router::new()))
+        .layer(from_fn(observed))
 }
 
 /// Answers with the message and the metadata of the call, or with what `x-answer` says.
