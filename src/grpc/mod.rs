@@ -23,8 +23,8 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::response::Response;
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, TryFutureExt as _};
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
@@ -49,13 +49,12 @@ pub use health::{begin_health, set_health, watch_database};
 pub use methods::note_method;
 pub use status::{DOMAIN, MESSAGE_TOO_LARGE, with_request_info};
 
+const LEADS: &str = LeadServiceServer::<Leads>::NAME;
+const CUSTOMERS: &str = CustomerServiceServer::<Customers>::NAME;
+const SETTINGS: &str = SettingServiceServer::<Settings>::NAME;
+
 /// The services whose health is told one by one; the empty name is the server as a whole.
-const SERVICES: [&str; 4] = [
-    "",
-    LeadServiceServer::<Leads>::NAME,
-    CustomerServiceServer::<Customers>::NAME,
-    SettingServiceServer::<Settings>::NAME,
-];
+const SERVICES: [&str; 4] = ["", LEADS, CUSTOMERS, SETTINGS];
 
 /// The largest message to a service that needs no key; what they are asked is a name.
 const OPEN_MESSAGE_MAX: usize = 16 * 1024;
@@ -72,7 +71,7 @@ struct Layers {
     repository: Repository,
     admission: Admission,
     keys: Keys,
-    services: Router,
+    served: Served,
 }
 
 impl Layers {
@@ -96,13 +95,40 @@ impl Layers {
     }
 
     fn authenticated(&self, mut request: Request) -> impl Future<Output = Response> {
-        let services = self.services.clone();
+        let Self { keys, served, .. } = self;
         async move {
-            if let Err(error) = self.keys.authenticate(&mut request).await {
+            if let Err(error) = keys.authenticate(&mut request).await {
                 return tonic::Status::from(error).into_http();
             }
-            let Ok(response) = services.oneshot(request).await;
-            response
+            let Ok(answer) = served.call(request).await;
+            answer.map(Body::new)
+        }
+    }
+}
+
+/// The services by themselves. A router is copied and boxed for every call, and so there is one only for what is seldom asked.
+struct Served {
+    leads: LeadServiceServer<Leads>,
+    customers: CustomerServiceServer<Customers>,
+    settings: SettingServiceServer<Settings>,
+    others: Router,
+}
+
+type Answering = BoxFuture<'static, Result<http::Response<tonic::body::Body>, Infallible>>;
+
+impl Served {
+    /// Calls the service that the request's path begins with.
+    fn call(&self, request: Request) -> Answering {
+        match request.uri().path().split('/').nth(1) {
+            Some(LEADS) => self.leads.clone().call(request),
+            Some(CUSTOMERS) => self.customers.clone().call(request),
+            Some(SETTINGS) => self.settings.clone().call(request),
+            _ => {
+                let answer = self.others.clone().oneshot(request);
+                answer
+                    .map_ok(|answer| answer.map(tonic::body::Body::new))
+                    .boxed()
+            }
         }
     }
 }
@@ -137,20 +163,21 @@ pub fn services(
     let leads = LeadServiceServer::new(Leads::new(repository.clone()));
     let customers = CustomerServiceServer::new(Customers::new(repository.clone()));
     let settings = SettingServiceServer::new(Settings::new(repository.clone()));
-    let mut routes = Routes::builder();
-    routes
-        .add_service(health.max_decoding_message_size(OPEN_MESSAGE_MAX))
-        .add_service(leads.max_decoding_message_size(message_max))
-        .add_service(customers.max_decoding_message_size(message_max))
-        .add_service(settings.max_decoding_message_size(message_max));
+    let mut others = Routes::builder();
+    others.add_service(health.max_decoding_message_size(OPEN_MESSAGE_MAX));
     if reflection {
-        add_reflection(&mut routes);
+        add_reflection(&mut others);
     }
     let layers = Layers {
         repository: repository.clone(),
         admission: admission.clone(),
         keys: Keys::new(repository.clone(), limits),
-        services: routes.routes().into_axum_router(),
+        served: Served {
+            leads: leads.max_decoding_message_size(message_max),
+            customers: customers.max_decoding_message_size(message_max),
+            settings: settings.max_decoding_message_size(message_max),
+            others: others.routes().into_axum_router(),
+        },
     };
     (Services(Arc::new(layers)), reporter)
 }
@@ -191,12 +218,8 @@ mod tests {
         };
         let repository = Repository::connect(&database).await.expect("a database");
         let limits = LimitsConfig::default();
-        let layers = Layers {
-            admission: Admission::new(&limits),
-            keys: Keys::new(repository.clone(), &limits),
-            services: Router::new(),
-            repository,
-        };
+        let admission = Admission::new(&limits);
+        let (Services(layers), _) = services(&repository, &admission, &limits, false);
         let request = || Request::new(Body::empty());
         for carried in [
             size_of_val(&layers.authenticated(request())),
