@@ -13,13 +13,14 @@ use std::future::Future;
 use std::hash::Hash;
 use std::num::NonZero;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use crate::error::{Error, Result};
 use crate::task::{after_the_others, step_back};
@@ -48,7 +49,7 @@ pub struct Sharing {
     /// can have.
     pub enough: usize,
     /// How long a round may be waited for: many times what one takes while all is well. A connection that leads nowhere any more
-    /// holds up those who asked over it, and for so long those who come after them.
+    /// holds up those who asked over it, and for no longer than this those who come after them.
     pub patience: Duration,
     pub steps_back: StepsBack,
 }
@@ -129,10 +130,7 @@ where
     pub async fn ask(&self, key: K, question: Q) -> Result<A> {
         let (caller, answer) = oneshot::channel();
         if let Some(lane) = self.0.enter(key, Waiting { question, caller }) {
-            match self.0.sharing.steps_back {
-                StepsBack::WhenWoken => tokio::spawn(after_the_others(lane.run())),
-                StepsBack::BeforeRounds => tokio::spawn(lane.run()),
-            };
+            lane.begin();
         }
         answer
             .await
@@ -160,7 +158,21 @@ where
             under_way: Vec::new(),
         });
         group.waiting.push_back(waiting);
-        (group.busy < self.sharing.lanes && group.may_begin_a_round(self.sharing)).then(|| {
+        self.lane(key, group)
+    }
+
+    /// A lane beside rounds that may no longer be waited for, if somebody waits.
+    fn go_on(self: &Arc<Self>, key: &K) -> Option<Lane<K, Q, A, S>> {
+        let mut groups = self.groups();
+        let group = groups.get_mut(key)?;
+        self.lane(key.clone(), group)
+    }
+
+    fn lane(self: &Arc<Self>, key: K, group: &mut Group<Q, A>) -> Option<Lane<K, Q, A, S>> {
+        let begins = !group.waiting.is_empty()
+            && group.busy < self.sharing.lanes
+            && group.may_begin_a_round(self.sharing);
+        begins.then(|| {
             group.busy += 1;
             Lane {
                 shared: Arc::clone(self),
@@ -216,6 +228,13 @@ where
     A: Send + 'static,
     S: Default + Send + 'static,
 {
+    fn begin(self) {
+        match self.shared.sharing.steps_back {
+            StepsBack::WhenWoken => tokio::spawn(after_the_others(self.run())),
+            StepsBack::BeforeRounds => tokio::spawn(self.run()),
+        };
+    }
+
     async fn run(self) {
         let mut kept = S::default();
         let mut last = None;
@@ -235,10 +254,20 @@ where
             let (answer, key) = (&self.shared.answer, self.key.clone());
             let before = std::mem::take(&mut kept);
             let answers = async move { answer(key, questions, before).await };
-            let answers = tokio::select! {
-                answers = AssertUnwindSafe(answers).catch_unwind() => answers,
-                () = all_gone(&mut callers) => continue,
+            let mut answers = pin!(AssertUnwindSafe(answers).catch_unwind());
+            let mut overdue = pin!(sleep(self.shared.sharing.patience));
+            let answers = loop {
+                tokio::select! {
+                    answers = &mut answers => break Some(answers),
+                    () = all_gone(&mut callers) => break None,
+                    () = &mut overdue, if !overdue.is_elapsed() => {
+                        if let Some(beside) = self.shared.go_on(&self.key) {
+                            beside.begin();
+                        }
+                    }
+                }
             };
+            let Some(answers) = answers else { continue };
             // A round that panicked is told about by the hook, and has no answers; the next one goes on.
             let (answers, left) = answers.unwrap_or_default();
             kept = left;
@@ -373,6 +402,27 @@ mod tests {
         settle().await;
         gate.add_permits(1);
         assert_eq!(answered(next).await, 1);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_round_goes_on_beside_it_once_it_is_overdue() {
+        let gate = Arc::new(Semaphore::new(0));
+        let gather = counting_with(2, Duration::from_millis(20), &gate);
+        let stuck: Vec<_> = (0..4).map(|_| ask(&gather, 1)).collect();
+        settle().await;
+        let waiting = ask(&gather, 3);
+        let is_beside = async {
+            while gather.0.groups()[&1].under_way.len() < 2 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let begun = tokio::time::timeout(Duration::from_secs(10), is_beside).await;
+        begun.expect("nobody else has to come for it");
+        gate.add_permits(2);
+        assert_eq!(answered(waiting).await, 1);
+        for asked in stuck {
+            assert_eq!(answered(asked).await, 4);
+        }
     }
 
     #[tokio::test]
@@ -524,7 +574,9 @@ mod tests {
     fn a_runtime_may_end_while_questions_wait() {
         let gate = Arc::new(Semaphore::new(0));
         let gather = counting(1, &gate);
-        let runtime = tokio::runtime::Builder::new_multi_thread().build();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_time()
+            .build();
         let runtime = runtime.expect("a runtime");
         runtime.block_on(async {
             ask(&gather, 1);

@@ -1,23 +1,29 @@
-//! Connections that break in the middle of a transaction, statement by statement.
+//! Connections that break in the middle of a transaction, statement by statement, and one that leads nowhere any more.
 
 use std::{
+    future::pending,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use leash::pb::customer::Lead;
+use leash::{
+    config::{AppConfig, Period},
+    pb::customer::Lead,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, UnixStream},
+    time::timeout,
 };
 use tonic::Code;
 
 use crate::support::{
     Backend, StatusAssertions, TestApp, TestDatabase,
     builders::{buddy, create, get, john},
-    eventually, postgres,
+    eventually,
+    postgres::{self, Cluster},
 };
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -29,6 +35,8 @@ enum Cut {
     Before(&'static str),
     /// It does, and its answer does not come back.
     After(&'static str),
+    /// Neither it nor anything after it gets anywhere, and neither side learns of it.
+    Silently(&'static str),
 }
 
 /// Stands between leash and PostgreSQL.
@@ -70,8 +78,10 @@ async fn carry(mut client: TcpStream, socket: &Path, cuts: &Mutex<Option<Cut>>) 
             length = client.read(&mut sent) => {
                 let chunk = &sent[..length.ok().filter(|&length| length > 0)?];
                 let cut = due(chunk, cuts);
-                if matches!(cut, Some(Cut::Before(_))) {
-                    return None;
+                match cut {
+                    Some(Cut::Before(_)) => return None,
+                    Some(Cut::Silently(_)) => return pending().await,
+                    Some(Cut::After(_)) | None => {}
                 }
                 server.write_all(chunk).await.ok()?;
                 if matches!(cut, Some(Cut::After(_))) {
@@ -90,12 +100,25 @@ async fn carry(mut client: TcpStream, socket: &Path, cuts: &Mutex<Option<Cut>>) 
 /// Takes the cut that what is sent asks for.
 fn due(sent: &[u8], cuts: &Mutex<Option<Cut>>) -> Option<Cut> {
     let mut next = cuts.lock().expect("the next cut");
-    let (Some(Cut::Before(text) | Cut::After(text)), text_sent) =
-        (*next, String::from_utf8_lossy(sent))
-    else {
-        return None;
-    };
+    let (Cut::Before(text) | Cut::After(text) | Cut::Silently(text)) = (*next)?;
+    let text_sent = String::from_utf8_lossy(sent);
     text_sent.contains(text).then(|| next.take()).flatten()
+}
+
+/// A server on a new database, with a proxy between the two.
+async fn behind_a_proxy(
+    cluster: &Cluster,
+    configure: impl FnOnce(&mut AppConfig),
+) -> (TestDatabase, Proxy, TestApp) {
+    let (database, key) = TestDatabase::prepared(Backend::Postgres).await;
+    let proxy = Proxy::start(cluster.socket()).await;
+    let url = format!(
+        "postgres://postgres@{}/{}?sslmode=disable",
+        proxy.address,
+        postgres::database_name(&database.url)
+    );
+    let app = TestApp::serve(TestDatabase::at(Backend::Postgres, url), key, configure).await;
+    (database, proxy, app)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,18 +126,12 @@ async fn cut_anywhere_in_a_transaction_the_answer_is_true() {
     let Some(cluster) = postgres::cluster() else {
         return;
     };
-    let (database, key) = TestDatabase::prepared(Backend::Postgres).await;
-    let proxy = Proxy::start(cluster.socket()).await;
-    let name = postgres::database_name(&database.url);
-    let url = format!(
-        "postgres://postgres@{}/{name}?sslmode=disable",
-        proxy.address
-    );
-    let app = TestApp::serve(TestDatabase::at(Backend::Postgres, url), key, |config| {
+    let (database, proxy, app) = behind_a_proxy(cluster, |config| {
         // The one that is cut is the one that was used before, and each time a new one, which has every statement prepared anew.
         config.database.max_connections = 1;
     })
     .await;
+    let name = postgres::database_name(&database.url);
     let lead = || Lead {
         pets: vec![buddy(), buddy()],
         ..john()
@@ -170,4 +187,42 @@ async fn cut_anywhere_in_a_transaction_the_answer_is_true() {
         .create_lead(create(lead()))
         .await
         .expect("it goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_leads_nowhere_holds_up_nobody_but_those_who_asked_over_it() {
+    let Some(cluster) = postgres::cluster() else {
+        return;
+    };
+    let (_database, proxy, app) = behind_a_proxy(cluster, |config| {
+        // Nothing ends by itself.
+        config.limits.request_timeout = Period::from_secs(600);
+        config.database.statement_timeout = Period::from_secs(0);
+    })
+    .await;
+    let lead = app.leads().create_lead(create(john())).await;
+    let id = lead.expect("a valid lead").into_inner().id;
+
+    proxy.cut(Cut::Silently("FROM lead l"));
+    let asked = || {
+        let (mut leads, id) = (app.leads(), id.clone());
+        tokio::spawn(async move { leads.get_lead(get(&id)).await })
+    };
+    let together: Vec<_> = (0..16).map(|_| asked()).collect();
+    eventually("one of the statements is lost", LIMIT, async || {
+        proxy.has_cut()
+    })
+    .await;
+    for _ in 0..20 {
+        let answer = timeout(LIMIT, asked()).await;
+        let answer = answer.expect("it does not wait for the others");
+        assert_eq!(answer.expect("no panic").expect("a lead").get_ref().id, id);
+    }
+    let stuck: Vec<_> = (together.iter())
+        .filter(|call| !call.is_finished())
+        .collect();
+    assert!(!stuck.is_empty(), "nobody asked over the lost connection");
+    for call in stuck {
+        call.abort();
+    }
 }
