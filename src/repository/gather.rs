@@ -3,8 +3,8 @@
 //! Questions go together when they have the same key. While a key has a lane free its question goes out at once, with those of calls
 //! that are ready at the same moment, so that a lone caller waits for nothing. While all are busy, or a round is under way that is
 //! worth waiting for, questions wait for the next lane to come free, which takes along all that wait, or until they fill a round of
-//! their own: the busier it is, the fewer statements a question costs. A question joins only a round that has not begun, so that its
-//! answer is never from before it was asked.
+//! their own or the other takes too long: the busier it is, the fewer statements a question costs. A question joins only a round
+//! that has not begun, so that its answer is never from before it was asked.
 //!
 //! A lane keeps what a round leaves it, such as a connection, for its next one.
 
