@@ -49,7 +49,8 @@ pub struct Sharing {
     /// can have.
     pub enough: usize,
     /// How long a round may be waited for: many times what one takes while all is well. A connection that leads nowhere any more
-    /// holds up those who asked over it, and for no longer than this those who come after them.
+    /// holds up those who asked over it, and those who come after them for no longer than this, as long as a lane is free. Where it
+    /// is nothing nobody waits for a round, but for a lane alone.
     pub patience: Duration,
     pub steps_back: StepsBack,
 }
@@ -238,6 +239,7 @@ where
     async fn run(self) {
         let mut kept = S::default();
         let mut last = None;
+        let patience = self.shared.sharing.patience;
         let steps_back = self.shared.sharing.steps_back == StepsBack::BeforeRounds;
         loop {
             if steps_back {
@@ -255,12 +257,12 @@ where
             let before = std::mem::take(&mut kept);
             let answers = async move { answer(key, questions, before).await };
             let mut answers = pin!(AssertUnwindSafe(answers).catch_unwind());
-            let mut overdue = pin!(sleep(self.shared.sharing.patience));
+            let mut overdue = pin!(sleep(patience));
             let answers = loop {
                 tokio::select! {
                     answers = &mut answers => break Some(answers),
                     () = all_gone(&mut callers) => break None,
-                    () = &mut overdue, if !overdue.is_elapsed() => {
+                    () = &mut overdue, if !patience.is_zero() && !overdue.is_elapsed() => {
                         if let Some(beside) = self.shared.go_on(&self.key) {
                             beside.begin();
                         }
