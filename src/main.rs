@@ -5,10 +5,9 @@ use leash::cli::Cli;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::read(std::env::args_os()).unwrap_or_else(|refusal| refusal.exit());
-    match Box::pin(cli.run()).await {
+    match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("leash: {}", leash::cli::with_causes(&*error));

@@ -10,7 +10,7 @@ use hyper::body::{Body, Frame, SizeHint};
 /// What is asked of these may stay open for ever, so that nobody waits for it.
 const OPEN_ENDED: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
 
-/// How many calls are being answered: of a connection, or of the server as a whole.
+/// How many calls are being answered: of a connection, or on one of the server's runtimes.
 #[derive(Debug, Clone, Default)]
 pub struct Calls(Arc<AtomicUsize>);
 

@@ -19,7 +19,8 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tonic::transport::server::{Connected as _, TcpConnectInfo};
 
-use super::calls::{Answer, Call, Calls};
+use super::calls::{Answer, Call};
+use super::cores::Core;
 use super::drain::{Phase, Progress};
 use super::tls::Acceptor;
 use super::traffic::{Noted, Traffic};
@@ -53,7 +54,7 @@ pub struct Connections {
     pub tls: Option<Acceptor>,
     pub max_age: Option<Duration>,
     pub max_age_grace: Duration,
-    pub calls: Calls,
+    pub cores: Arc<[Core]>,
     pub progress: Progress,
 }
 
@@ -143,7 +144,8 @@ impl Connections {
         traffic: &Arc<Traffic>,
     ) -> impl Future<Output = Result<Response<Answer<Body>>, Infallible>> + use<> {
         traffic.asked();
-        let call = Call::begin(request.uri().path(), [&self.calls, &traffic.calls]);
+        let core = Core::for_a_call(&self.cores);
+        let call = Call::begin(request.uri().path(), [core.calls(), &traffic.calls]);
         request.extensions_mut().insert(peer.clone());
         if self.progress.has_reached(Phase::Leaving) {
             request.extensions_mut().insert(Leaving);
@@ -152,13 +154,14 @@ impl Connections {
         let progress = self.progress.clone();
         let traffic = Arc::clone(traffic);
         // Not an `async` block, which would have room for the request beside its answer.
-        self.front.answer(request).map(move |mut response| {
-            if is_http1 && (traffic.is_leaving() || progress.has_reached(Phase::Leaving)) {
-                let close = HeaderValue::from_static("close");
-                response.headers_mut().insert(CONNECTION, close);
-            }
-            Ok(response.map(|body| Answer::new(body, call)))
-        })
+        core.run(self.front.answer(request))
+            .map(move |mut response| {
+                if is_http1 && (traffic.is_leaving() || progress.has_reached(Phase::Leaving)) {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                }
+                Ok(response.map(|body| Answer::new(body, call)))
+            })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::calls::Calls;
+use super::cores::Cores;
 
 /// How far a server is with stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,14 +39,14 @@ impl Drain {
         self.0.send_replace(Phase::Leaving);
     }
 
-    /// Ends every connection: those of running `calls` when these are answered, and after `grace` at the latest.
-    pub async fn finish(self, grace: Duration, calls: &Calls) {
+    /// Ends every connection: those of running calls when these are answered, and after `grace` at the latest.
+    pub async fn finish(self, grace: Duration, cores: &Cores) {
         self.0.send_replace(Phase::Draining);
         tokio::select! {
             () = self.0.closed() => return,
             () = sleep(grace) => {}
         }
-        let left = calls.running();
+        let left = cores.running();
         if left > 0 {
             tracing::warn!(
                 calls = left,

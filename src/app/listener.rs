@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
 use super::connection::Connections;
+use super::cores::Core;
 use crate::task::after_the_others;
 
 /// How long nothing is accepted when the system has run out of what a connection needs.
@@ -46,14 +47,18 @@ impl Listener {
         loop {
             let place = self.place().await;
             let stream = self.accept().await;
-            let connections = Arc::clone(&connections);
-            // Answers that are ready together leave in one go.
-            tokio::spawn(after_the_others(async move {
-                connections.serve(stream).await;
+            let held = Arc::clone(&connections);
+            let serve = |stream| async move {
+                held.serve(stream).await;
                 // The last to go: when nobody holds the connections any more, all have ended.
-                drop(connections);
+                drop(held);
                 drop(place);
-            }));
+            };
+            // Answers that are ready together leave in one go.
+            let serve = |stream| after_the_others(serve(stream));
+            if let Err(error) = Core::for_a_connection(&connections.cores).serve(stream, serve) {
+                tracing::error!(%error, "cannot serve a connection: {error}");
+            }
         }
     }
 

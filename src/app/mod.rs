@@ -2,6 +2,7 @@
 
 mod calls;
 mod connection;
+mod cores;
 mod drain;
 mod listener;
 mod tls;
@@ -15,8 +16,8 @@ use tokio::time::{sleep, timeout};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use self::calls::Calls;
 use self::connection::Connections;
+use self::cores::Cores;
 use self::drain::Drain;
 use self::listener::Listener;
 use self::tls::Tls;
@@ -59,6 +60,8 @@ pub enum StartError {
         address: SocketAddr,
         source: std::io::Error,
     },
+    #[error("cannot start threads")]
+    Threads(#[source] std::io::Error),
     #[error("the HTTP rules of the contract cannot be served")]
     Http(#[from] http::StartError),
     #[error("TLS cannot be served")]
@@ -73,7 +76,7 @@ pub struct App {
     listener: Listener,
     tls: Option<Tls>,
     address: SocketAddr,
-    calls: Calls,
+    cores: Cores,
     server: ServerConfig,
     limits: LimitsConfig,
 }
@@ -101,7 +104,7 @@ impl App {
             listener,
             tls,
             address,
-            calls: Calls::default(),
+            cores: Cores::start(config.database.runtimes()).map_err(StartError::Threads)?,
             server: config.server,
             limits: config.limits,
         })
@@ -127,7 +130,7 @@ impl App {
             tls: self.tls.as_ref().map(Tls::acceptor),
             max_age: (!max_age.is_zero()).then_some(max_age),
             max_age_grace: self.server.connection_max_age_grace.0,
-            calls: self.calls.clone(),
+            cores: self.cores.shared(),
             progress: drain.progress(),
         };
         let first = grpc::begin_health(&self.repository, &self.health).await;
@@ -157,7 +160,7 @@ impl App {
                 sleep(delay.0).await;
             } => {}
         }
-        drain.finish(grace.0, &self.calls).await;
+        drain.finish(grace.0, &self.cores).await;
         if timeout(CLOSING, self.repository.close()).await.is_err() {
             tracing::warn!("the database still works on what was cut off");
         }

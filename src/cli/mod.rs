@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::layers::{self, Refusal};
 use crate::config::{LogConfig, Setting, TelemetryConfig};
-use crate::telemetry;
+use crate::{runtime, telemetry};
 
 /// What a command may fail with; it is printed with its causes.
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
@@ -72,7 +72,12 @@ impl Cli {
         Ok(cli)
     }
 
-    pub async fn run(self) -> Outcome {
+    pub fn run(self) -> Outcome {
+        let threads = runtime::threads_of_each(self.command.runtimes());
+        runtime::at(0, threads)?.block_on(Box::pin(self.work()))
+    }
+
+    async fn work(self) -> Outcome {
         let traces =
             telemetry::start(self.log.format, &self.log.filter, &self.command.telemetry())?;
         let outcome = match self.command {
@@ -89,6 +94,15 @@ impl Cli {
 }
 
 impl Command {
+    /// How many runtimes share its work, the one that it is started on included.
+    fn runtimes(&self) -> usize {
+        match self {
+            Self::Serve(serve) => serve.database().runtimes(),
+            Self::Demo(demo) => demo.database().runtimes(),
+            Self::Migrate(_) | Self::Keys(_) | Self::Settings(_) | Self::Config(_) => 1,
+        }
+    }
+
     /// What may be watched of it besides its log.
     fn telemetry(&self) -> TelemetryConfig {
         match self {

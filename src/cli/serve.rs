@@ -2,7 +2,7 @@ use clap::Args;
 
 use super::{Outcome, stop_signal};
 use crate::app::App;
-use crate::config::{AppConfig, TelemetryConfig};
+use crate::config::{AppConfig, DatabaseConfig, TelemetryConfig};
 use crate::telemetry::Exporter;
 
 #[derive(Debug, Args)]
@@ -14,6 +14,10 @@ pub struct Serve {
 impl Serve {
     pub fn telemetry(&self) -> &TelemetryConfig {
         &self.config.telemetry
+    }
+
+    pub fn database(&self) -> &DatabaseConfig {
+        &self.config.database
     }
 
     pub async fn run(self) -> Outcome {

@@ -6,6 +6,10 @@ use url::Url;
 use super::secret::{is_postgres, without_secrets};
 use super::value::{positive, whole};
 use super::{Period, Problem};
+use crate::runtime::processors;
+
+/// With fewer connections to PostgreSQL a runtime's calls would wait for them while another's are idle.
+const CONNECTIONS_OF_A_RUNTIME: usize = 4;
 
 /// Where the data is.
 #[derive(Clone, Args)]
@@ -33,7 +37,8 @@ pub struct DatabaseConfig {
     )]
     pub read_url: Option<String>,
 
-    /// Connections to PostgreSQL (and as many to its replica), or readers of the SQLite file (which has one writer besides).
+    /// Connections to PostgreSQL (and as many to its replica), shared out among the processors, or readers of the SQLite file (which has
+    /// one writer besides).
     #[arg(
         id = "database-max-connections",
         long = "database-max-connections",
@@ -72,6 +77,15 @@ impl DatabaseConfig {
             url: url.into(),
             ..Self::default()
         }
+    }
+
+    /// How many runtimes share a server's work: one for each processor, as long as each can have some of the connections.
+    pub fn runtimes(&self) -> usize {
+        let most = match is_postgres(&self.url) {
+            true => self.max_connections as usize / CONNECTIONS_OF_A_RUNTIME,
+            false => usize::MAX,
+        };
+        processors().min(most).max(1)
     }
 
     pub(super) fn problems(&self) -> Vec<Problem> {

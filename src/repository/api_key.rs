@@ -51,7 +51,9 @@ impl Repository {
         };
         let mut violations = Violations::default();
         for id in ids {
-            let company = company::Entity::find_by_id(id).one(&self.reader).await?;
+            let company = company::Entity::find_by_id(id)
+                .one(&self.side().reader)
+                .await?;
             if company.is_none() {
                 violations.add(
                     "company",
@@ -67,7 +69,7 @@ impl Repository {
         let rows = api_key::Entity::find()
             .order_by_asc(api_key::Column::CreatedTime)
             .order_by_asc(api_key::Column::Id)
-            .all(&self.reader)
+            .all(&self.side().reader)
             .await?;
         rows.into_iter().map(ApiKey::try_from).collect()
     }
@@ -101,7 +103,7 @@ impl Repository {
                     .add(api_key::Column::ExpiresTime.is_null())
                     .add(api_key::Column::ExpiresTime.gt(Utc::now())),
             )
-            .one(&self.reader)
+            .one(&self.side().reader)
             .await?;
         Ok(row.is_some())
     }
@@ -136,7 +138,7 @@ impl Repository {
     async fn find_key(&self, digest: KeyDigest) -> Result<Option<Arc<ApiKey>>> {
         let row = api_key::Entity::find()
             .filter(api_key::Column::SecretSha256.eq(digest.0.to_vec()))
-            .one(&self.reader)
+            .one(&self.side().reader)
             .await?;
         row.filter(|row| row.secret_sha256.ct_eq(&digest.0).into())
             .map(|row| ApiKey::try_from(row).map(Arc::new))

@@ -7,9 +7,7 @@ use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 use sea_orm::sqlx::{Connection, Executor};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, sqlx,
-};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement, sqlx};
 use tokio::time::timeout;
 use url::Url;
 
@@ -35,25 +33,31 @@ const FREE_WITHIN: Duration = Duration::from_millis(250);
 /// How often PostgreSQL looks whether the client of a running statement is still there, in milliseconds.
 const CLIENT_CHECK_INTERVAL: &str = "250";
 
-pub fn is_sqlite(db: &DatabaseConnection) -> bool {
-    db.get_database_backend() == DbBackend::Sqlite
+/// All connections.
+pub struct Connections {
+    /// Those of each runtime, beginning with the one that connects.
+    pub of_runtimes: Vec<Pools>,
+    /// One connection aside, so that health tells of the database and not of how busy the pool is.
+    pub probe: DatabaseConnection,
 }
 
 /// The sides of the database.
-pub struct Connections {
+pub struct Pools {
     /// On SQLite the one connection that writes; on PostgreSQL the pool.
     pub writer: DatabaseConnection,
     /// On SQLite a pool that cannot write; on PostgreSQL the same pool.
     pub reader: DatabaseConnection,
-    /// One connection aside, so that health tells of the database and not of how busy the pool is.
-    pub probe: DatabaseConnection,
     /// A PostgreSQL server that follows this one.
     pub replica: Option<Replica>,
 }
 
 /// Connects to everything but the replica, which may be away.
+///
+/// A connection to PostgreSQL wakes the runtime that opened it when an answer comes, and so each runtime has pools of its own, which
+/// open their connections when they need them. Those to a file are shared.
 pub async fn connect(config: &DatabaseConfig, calls: &Calls) -> Result<Connections> {
     let url = config.url.as_str();
+    let runtimes = config.runtimes();
     if is_postgres(url) {
         let mut options = postgres_options(url, config, &calls.given_up);
         let outdated = calls.outdated.clone();
@@ -61,13 +65,20 @@ pub async fn connect(config: &DatabaseConfig, calls: &Calls) -> Result<Connectio
             let is_fresh = connection.age < MAX_AGE && !outdated.holds_for(connection.age);
             Box::pin(async move { Ok(is_fresh) })
         });
-        let pool = Database::connect(options.clone()).await?;
-        Ok(Connections {
-            writer: pool.clone(),
-            reader: pool,
-            probe: Database::connect(aside(options)).await?,
-            replica: replica(config, calls).await?,
-        })
+        let probe = Database::connect(aside(options.clone())).await?;
+        let mut of_runtimes: Vec<Pools> = Vec::with_capacity(runtimes);
+        for share in shares(config.max_connections, runtimes) {
+            options.max_connections(share);
+            let pool = Database::connect(options.clone()).await?;
+            let first = of_runtimes.first().and_then(|pools| pools.replica.as_ref());
+            of_runtimes.push(Pools {
+                replica: replica(config, share, calls, first).await?,
+                writer: pool.clone(),
+                reader: pool,
+            });
+            options.connect_lazy(true);
+        }
+        Ok(Connections { of_runtimes, probe })
     } else if let Some(file) = url.strip_prefix("sqlite:") {
         if file.contains(":memory:") || file.contains("mode=memory") {
             return Err(Error::invalid(
@@ -86,12 +97,16 @@ pub async fn connect(config: &DatabaseConfig, calls: &Calls) -> Result<Connectio
         // not wait.
         let writer = aside(sqlite_options(config, false));
         let writer = || Database::connect(writer.clone());
-        Ok(Connections {
-            writer: until_the_file_is_free(OPEN_TIMEOUT, writer).await?,
-            reader: Database::connect(reader.clone()).await?,
-            probe: Database::connect(aside(reader)).await?,
+        let writer = until_the_file_is_free(OPEN_TIMEOUT, writer).await?;
+        let probe = Database::connect(aside(reader.clone())).await?;
+        let reader = Database::connect(reader).await?;
+        let pools = || Pools {
+            writer: writer.clone(),
+            reader: reader.clone(),
             replica: None,
-        })
+        };
+        let of_runtimes = (0..runtimes).map(|_| pools()).collect();
+        Ok(Connections { of_runtimes, probe })
     } else {
         Err(Error::invalid(
             "database-url",
@@ -100,7 +115,19 @@ pub async fn connect(config: &DatabaseConfig, calls: &Calls) -> Result<Connectio
     }
 }
 
-async fn replica(config: &DatabaseConfig, calls: &Calls) -> Result<Option<Replica>> {
+/// The parts of `all` that so many runtimes get, as equal as can be.
+fn shares(all: u32, runtimes: usize) -> impl Iterator<Item = u32> {
+    let runtimes = u32::try_from(runtimes).unwrap_or(u32::MAX);
+    (0..runtimes).map(move |runtime| (all + runtime) / runtimes)
+}
+
+/// The replica as another runtime sees it than the one that has the `first`.
+async fn replica(
+    config: &DatabaseConfig,
+    connections: u32,
+    calls: &Calls,
+    first: Option<&Replica>,
+) -> Result<Option<Replica>> {
     let Some(url) = config.read_url.as_deref() else {
         return Ok(None);
     };
@@ -111,10 +138,13 @@ async fn replica(config: &DatabaseConfig, calls: &Calls) -> Result<Option<Replic
         ));
     }
     let mut options = postgres_options(url, config, &calls.given_up);
-    options.connect_lazy(true);
+    options.max_connections(connections).connect_lazy(true);
     let db = Database::connect(options).await?;
     let patience = config.acquire_timeout.0;
-    Ok(Some(Replica::new(db, patience, calls)))
+    Ok(Some(match first {
+        Some(first) => first.over(db, calls),
+        None => Replica::new(db, patience, calls),
+    }))
 }
 
 fn is_postgres(url: &str) -> bool {
@@ -256,6 +286,18 @@ pub async fn ping(db: &DatabaseConnection) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runtimes_get_equal_parts_of_the_connections_and_together_all() {
+        for (all, runtimes, expected) in [
+            (16, 1, vec![16]),
+            (16, 2, vec![8, 8]),
+            (17, 4, vec![4, 4, 4, 5]),
+            (11, 2, vec![5, 6]),
+        ] {
+            assert_eq!(shares(all, runtimes).collect::<Vec<_>>(), expected);
+        }
+    }
 
     #[test]
     fn a_url_with_options_of_its_own_is_left_as_it_is() {

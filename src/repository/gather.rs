@@ -11,11 +11,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::hash::Hash;
-use std::num::NonZero;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -285,11 +283,6 @@ async fn all_gone<A>(callers: &mut [oneshot::Sender<Result<A>>]) {
     for caller in callers {
         caller.closed().await;
     }
-}
-
-/// How many processors the machine has. Lanes that are more only wait for one another.
-pub fn processors() -> usize {
-    available_parallelism().map_or(1, NonZero::get)
 }
 
 #[cfg(test)]

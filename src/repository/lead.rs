@@ -53,7 +53,7 @@ impl ScopedRepository<'_> {
 
     /// The company of the lead with this id: what else of a request is checked against depends on it.
     pub async fn company_of_lead(&self, id: &str) -> Result<String> {
-        let db = &self.repository.reader;
+        let db = &self.repository.side().reader;
         match self.company_of(db, "lead", id).await? {
             Some(company_id) => Ok(company_id),
             None => Err(self.why_no_lead(db, id).await?),
@@ -79,7 +79,7 @@ impl ScopedRepository<'_> {
 
     /// Writes a new lead with its pets, and gives it back.
     pub fn create_lead(&self, lead: Lead) -> impl Future<Output = Result<Lead>> {
-        self.repository.new_leads.write(lead)
+        self.repository.side().new_leads.write(lead)
     }
 
     /// Turns a lead into what `change` makes of it; nobody else changes it meanwhile. Writes nothing when nothing changes.

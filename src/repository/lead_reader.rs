@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use tracing::{Instrument as _, info_span};
 
 use super::embedded::{Embedded, prepared};
-use super::gather::{Gather, Sharing, StepsBack, processors};
+use super::gather::{Gather, Sharing, StepsBack};
 use super::held::Kept;
 use super::lead::{self as leads, JOIN_PETS, WITH_PETS};
 use super::pet::{self as pets, Places};
@@ -21,11 +21,11 @@ use crate::domain::page::PageRequest;
 use crate::error::{Error, Result};
 use crate::telemetry::STATEMENT;
 
-/// How many statements of one company may be on their way at once: the database works on one while the answer to another travels;
-/// they are a small part of the pool, so that one company's gets leave connections to other calls.
+/// How many statements of one company a runtime may have on their way at once: the database works on one while the answer to another
+/// travels; they are a small part of the pool, so that one company's gets leave connections to other calls.
 const POSTGRES_LANES: usize = 2;
-/// The same for a file, of which each has a thread that works: the other half of the processors has what comes before and after.
-const SQLITE_LANES_MOST: usize = 4;
+/// The same for a file, where each takes a thread that works.
+const SQLITE_LANES: usize = 1;
 /// How many leads that are being read are worth waiting for, rather than to have a statement beside.
 const ENOUGH: usize = 4;
 /// How long, while the database is slow or a connection to it is lost.
@@ -46,7 +46,7 @@ impl LeadReader {
     pub fn new(db: &DatabaseConnection, embedded: Option<&Embedded>, calls: &Calls) -> Self {
         let (reader, calls) = (db.clone(), calls.clone());
         let lanes = match embedded {
-            Some(_) => (processors() / 2).clamp(1, SQLITE_LANES_MOST),
+            Some(_) => SQLITE_LANES,
             None => POSTGRES_LANES,
         };
         let file = embedded.cloned();

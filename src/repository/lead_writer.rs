@@ -1,6 +1,5 @@
 //! New leads: those that wait to be written at once share a transaction, whose commit and round trips are what takes the time.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 
 use super::embedded::{Embedded, prepared};
 use super::error::{is_not_supported, is_rolled_back_by_sqlite};
-use super::gather::{Gather, Sharing, StepsBack, processors};
+use super::gather::{Gather, Sharing, StepsBack};
 use super::held::{self, Kept};
 use super::lead::inserts_of;
 use super::running::{self, Calls};
@@ -20,9 +19,13 @@ use crate::error::{Error, Result};
 
 /// SQLite has one writer.
 const SQLITE_LANES: usize = 1;
-/// How many transactions of new leads PostgreSQL may have at once: one for each processor of this machine, within these bounds. It
-/// works on one while the answer to another travels.
-const POSTGRES_LANES: RangeInclusive<usize> = 2..=8;
+/// How many transactions of a runtime's new leads PostgreSQL may have at once. As it also works for other runtimes, the second is for
+/// when the first is small or takes long.
+const POSTGRES_LANES: usize = 2;
+/// How many new leads that are being written are worth waiting for, rather than to have a transaction beside.
+const ENOUGH: usize = 4;
+/// How long, while the database is slow or a connection to it is lost.
+const PATIENCE: Duration = Duration::from_millis(50);
 /// How many leads share a commit at most: by then it is a small part of what they take, and other writes wait for their turn.
 const MOST: usize = 64;
 
@@ -44,17 +47,17 @@ impl LeadWriter {
         patience: Duration,
         calls: &Calls,
     ) -> Self {
-        let lanes = match embedded {
-            Some(_) => SQLITE_LANES,
-            None => processors().clamp(*POSTGRES_LANES.start(), *POSTGRES_LANES.end()),
+        let (lanes, overdue) = match embedded {
+            Some(_) => (SQLITE_LANES, Duration::ZERO),
+            None => (POSTGRES_LANES, PATIENCE),
         };
         let (db, embedded, calls) = (db.clone(), embedded.cloned(), calls.clone());
         let jointly = Jointly(Arc::new(AtomicBool::new(true)));
         let sharing = Sharing {
             lanes,
             most: MOST,
-            enough: usize::MAX,
-            patience: Duration::ZERO,
+            enough: ENOUGH,
+            patience: overdue,
             steps_back: StepsBack::BeforeRounds,
         };
         Self(Gather::new(

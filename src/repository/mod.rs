@@ -22,6 +22,7 @@ mod replica;
 mod rows;
 mod running;
 mod setting;
+mod side;
 mod statistics;
 mod transaction;
 
@@ -35,16 +36,15 @@ use tokio::time::timeout;
 use self::cache::ShortMemory;
 use self::connection::Connections;
 use self::embedded::Embedded;
-use self::lead_reader::LeadReader;
-use self::lead_writer::LeadWriter;
-use self::replica::Replica;
 use self::rows::Sql;
 use self::running::Calls;
+use self::side::Side;
 use crate::config::DatabaseConfig;
 use crate::domain::api_key::{ApiKey, KeyDigest};
 use crate::domain::scope::Scope;
 use crate::domain::setting::Settings;
 use crate::error::{Error, Result};
+use crate::runtime::here;
 use crate::telemetry::call;
 
 pub use migration::{DistributeError, Distribution, SchemaState};
@@ -57,17 +57,14 @@ const PROVEN_MAX: u64 = 10_000;
 /// The database, and what is remembered of it. Clones share both.
 #[derive(Clone)]
 pub struct Repository {
-    writer: DatabaseConnection,
-    reader: DatabaseConnection,
+    /// One for each runtime.
+    sides: Arc<[Side]>,
+    /// One connection aside, so that health tells of the database and not of how busy the pool is.
     probe: DatabaseConnection,
-    replica: Option<Replica>,
     embedded: Option<Embedded>,
     /// How long a call may wait for a connection, or for its turn to write.
     acquire_timeout: Duration,
     calls: Calls,
-    /// Reads leads of the primary.
-    leads: LeadReader,
-    new_leads: LeadWriter,
     settings: ShortMemory<String, Arc<Settings>>,
     keys: ShortMemory<KeyDigest, Arc<ApiKey>>,
     /// The secrets of keys that were live when they were last looked up.
@@ -78,23 +75,13 @@ impl Repository {
     /// Connects, and makes the SQLite file if it is not there. Does not touch the schema.
     pub async fn connect(config: &DatabaseConfig) -> Result<Self> {
         let calls = Calls::none_yet();
-        let Connections {
-            writer,
-            reader,
-            probe,
-            replica,
-        } = connection::connect(config, &calls).await?;
-        let acquire_timeout = config.acquire_timeout.0;
         let embedded = Embedded::of(config)?;
+        let Connections { of_runtimes, probe } = connection::connect(config, &calls).await?;
         Ok(Self {
-            new_leads: LeadWriter::new(&writer, embedded.as_ref(), acquire_timeout, &calls),
-            leads: LeadReader::new(&reader, embedded.as_ref(), &calls),
-            writer,
-            reader,
+            sides: side::sides(of_runtimes, config, embedded.as_ref(), &calls),
             probe,
-            replica,
             embedded,
-            acquire_timeout,
+            acquire_timeout: config.acquire_timeout.0,
             calls,
             settings: ShortMemory::new("settings"),
             keys: ShortMemory::new("keys"),
@@ -104,7 +91,7 @@ impl Repository {
 
     /// Whether the database lives in a file of this process's own, which nobody else migrates.
     pub fn is_embedded(&self) -> bool {
-        connection::is_sqlite(&self.writer)
+        self.embedded.is_some()
     }
 
     /// Asked aside of the pool, as readiness is to be told while the pool is busy.
@@ -114,12 +101,12 @@ impl Repository {
 
     /// Brings the schema up to date and names the migrations that this took. Safe to call from many processes at once.
     pub async fn migrate(&self) -> Result<Vec<String>> {
-        migration::up(&self.writer).await
+        migration::up(&self.side().writer).await
     }
 
     /// Spreads the tables of a PostgreSQL with Citus over its machines, or only says how. May be called again at any time.
     pub async fn distribute(&self, dry_run: bool) -> Result<Distribution, DistributeError> {
-        migration::distribute(&self.writer, dry_run).await
+        migration::distribute(&self.side().writer, dry_run).await
     }
 
     /// Whether the database answers a real question within this time.
@@ -136,16 +123,15 @@ impl Repository {
         if let Some(embedded) = &self.embedded {
             embedded.close().await;
         }
-        for side in [&self.probe, &self.reader, &self.writer] {
-            if let Err(error) = side.close_by_ref().await {
-                tracing::warn!(%error, "closing the database: {error}");
-            }
+        close(&self.probe).await;
+        for side in self.sides.iter() {
+            side.close().await;
         }
-        if let Some(replica) = &self.replica
-            && let Err(error) = replica.close().await
-        {
-            tracing::warn!(%error, "closing the replica: {error}");
-        }
+    }
+
+    /// The side of the runtime that asks.
+    fn side(&self) -> &Side {
+        self.sides.get(here()).unwrap_or(&self.sides[0])
     }
 
     /// What a caller may see and change. All methods on leads and customers are there.
@@ -155,6 +141,12 @@ impl Repository {
             scope,
             may_be_stale: false,
         }
+    }
+}
+
+async fn close(db: &DatabaseConnection) {
+    if let Err(error) = db.close_by_ref().await {
+        tracing::warn!(%error, "closing the database: {error}");
     }
 }
 

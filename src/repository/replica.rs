@@ -43,6 +43,15 @@ impl Replica {
         }
     }
 
+    /// The same replica over other connections.
+    pub fn over(&self, db: DatabaseConnection, calls: &Calls) -> Self {
+        Self {
+            leads: LeadReader::new(&db, None, calls),
+            db,
+            ..self.clone()
+        }
+    }
+
     pub fn pool(&self) -> &DatabaseConnection {
         &self.db
     }
@@ -103,7 +112,7 @@ impl Repository {
     /// Begins to ask the replica, if there is one. `None` if that is all right: it has this release's schema, or does not
     /// answer, in which case it is asked once it does.
     pub async fn begin_with_replica(&self) -> Result<Option<SchemaState>> {
-        let Some(replica) = &self.replica else {
+        let Some(replica) = &self.side().replica else {
             return Ok(None);
         };
         let deadline = Instant::now() + CATCH_UP;
@@ -145,7 +154,7 @@ impl<'a> ScopedRepository<'a> {
         {
             return Ok(answer);
         }
-        read(&self.repository.reader).await
+        read(&self.repository.side().reader).await
     }
 
     /// The same for leads by their ids.
@@ -158,11 +167,11 @@ impl<'a> ScopedRepository<'a> {
         {
             return Ok(answer);
         }
-        read(&self.repository.leads).await
+        read(&self.repository.side().leads).await
     }
 
     fn replica(&self) -> Option<&'a Replica> {
-        let replica = self.repository.replica.as_ref();
+        let replica = self.repository.side().replica.as_ref();
         replica.filter(|_| self.may_be_stale)
     }
 }

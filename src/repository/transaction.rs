@@ -27,7 +27,7 @@ impl Repository {
     where
         W: Future<Output = Result<(DatabaseTransaction, T)>>,
     {
-        run(&self.writer, self.acquire_timeout, work).await
+        run(&self.side().writer, self.acquire_timeout, work).await
     }
 }
 

@@ -29,6 +29,7 @@ mod promote;
 mod property;
 mod replica;
 mod retries;
+mod runtimes;
 mod settings;
 mod telemetry;
 mod together;

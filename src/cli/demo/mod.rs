@@ -41,8 +41,12 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 }
 
 impl Demo {
+    pub fn database(&self) -> DatabaseConfig {
+        DatabaseConfig::new(&self.database_url)
+    }
+
     pub async fn run(self) -> Outcome {
-        let database = DatabaseConfig::new(&self.database_url);
+        let database = self.database();
         if self.reset {
             reset(&database).await?;
         }

@@ -66,7 +66,7 @@ impl Repository {
     /// The settings of a company as they are, or were a few seconds ago where another process has changed them since.
     pub async fn settings(&self, company_id: &str) -> Result<Option<Arc<Settings>>> {
         let reading = async || {
-            let settings = read_at_one_moment(&self.reader, company_id).await?;
+            let settings = read_at_one_moment(&self.side().reader, company_id).await?;
             Ok(settings.map(Arc::new))
         };
         self.settings.recall(company_id.to_owned(), reading).await
@@ -74,7 +74,7 @@ impl Repository {
 
     /// A company's active settings as a file.
     pub async fn export_settings(&self, company_id: &str) -> Result<Option<SettingFile>> {
-        let settings = read_at_one_moment(&self.reader, company_id).await?;
+        let settings = read_at_one_moment(&self.side().reader, company_id).await?;
         Ok(settings.as_ref().map(SettingFile::export))
     }
 
