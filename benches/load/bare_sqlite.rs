@@ -56,8 +56,7 @@ impl BareSqlite {
     pub fn run(&self) -> Outcome {
         let file = seed::file_of(&self.database_url).ok_or("no SQLite file")?;
         let statements = Arc::new(Statements::on(Path::new(file))?);
-        tokio::runtime::Runtime::new()?
-            .block_on(async { echo::serve(self.answers.after(statements)?).await })
+        echo::serve(&self.answers.after(statements)?)
     }
 }
 

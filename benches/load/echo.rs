@@ -5,6 +5,7 @@ use std::{
     convert::Infallible,
     fs,
     future::ready,
+    iter,
     marker::PhantomData,
     path::PathBuf,
     sync::Arc,
@@ -23,10 +24,11 @@ use leash::{
         CreateLeadRequest, GetLeadRequest, Lead, ListLeadsRequest, ListLeadsResponse,
         lead_service_server::SERVICE_NAME,
     },
+    runtime::{self, Another, processors},
     task::after_the_others,
 };
 use prost::Message;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tonic::{
     Request, Response, Status,
     body::Body,
@@ -52,8 +54,7 @@ pub struct Answers {
 
 impl Echo {
     pub fn run(&self) -> Outcome {
-        let service = self.answers.after(Nothing)?;
-        tokio::runtime::Runtime::new()?.block_on(serve(service))
+        serve(&self.answers.after(Nothing)?)
     }
 }
 
@@ -83,23 +84,35 @@ impl<I: Send> Work<I> for Nothing {
     }
 }
 
-/// Serves on leash's stack: connections take turns as its own do, which alone makes a third more gets than tonic's server.
-pub async fn serve<W: LeadWork>(service: EchoService<W>) -> Outcome {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    println!("listening on {}", listener.local_addr()?);
+/// Serves on leash's stack: connections are shared out among runtimes and take turns as its own do, which makes more gets than tonic's
+/// server.
+pub fn serve<W: LeadWork>(service: &EchoService<W>) -> Outcome {
+    let first = runtime::at(0, 1)?;
+    let others: Vec<_> = (1..processors())
+        .map(|place| Another::start(place, 1))
+        .collect::<Result<_, _>>()?;
+    let handles = iter::once(first.handle()).chain(others.iter().map(Another::handle));
     let http = auto::Builder::new(TokioExecutor::new());
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let (http, service) = (http.clone(), service.clone());
-        tokio::spawn(after_the_others(async move {
-            let service = service_fn(|request: http::Request<Incoming>| {
-                service.clone().call(request.map(Body::new))
-            });
-            // How it ends is seen by the client.
-            let _ = http.serve_connection(TokioIo::new(stream), service).await;
-        }));
-    }
+    first.block_on(async {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        println!("listening on {}", listener.local_addr()?);
+        for runtime in handles.cycle() {
+            let stream = listener.accept().await?.0.into_std()?;
+            stream.set_nodelay(true)?;
+            let (http, service) = (http.clone(), service.clone());
+            runtime.spawn(after_the_others(async move {
+                let service = service_fn(|request: http::Request<Incoming>| {
+                    service.clone().call(request.map(Body::new))
+                });
+                let Ok(stream) = TcpStream::from_std(stream) else {
+                    return;
+                };
+                // How it ends is seen by the client.
+                let _ = http.serve_connection(TokioIo::new(stream), service).await;
+            }));
+        }
+        Ok(())
+    })
 }
 
 /// `LeadService`, for as much of it as is measured.
