@@ -39,10 +39,7 @@ impl Kept {
 
     /// Keeps a connection with which all is well, but not from those who wait for one.
     pub fn keep(&self, held: Held) {
-        let Held { pool, since, .. } = &held;
-        let are_others_free =
-            pool.num_idle() > 0 || pool.size() < pool.options().get_max_connections();
-        if are_others_free && since.elapsed() < KEPT_FOR {
+        if has_a_free_one(&held.pool) && held.since.elapsed() < KEPT_FOR {
             *self.place() = Some(held);
         }
     }
@@ -51,6 +48,11 @@ impl Kept {
     fn place(&self) -> MutexGuard<'_, Option<Held>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether there is a connection that nobody uses, or may be another one.
+pub fn has_a_free_one(pool: &PgPool) -> bool {
+    pool.num_idle() > 0 || pool.size() < pool.options().get_max_connections()
 }
 
 /// A connection of a pool to PostgreSQL, which goes back when this is dropped. One that is dropped in the middle of a statement is

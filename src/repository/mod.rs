@@ -129,9 +129,14 @@ impl Repository {
         }
     }
 
-    /// The side of the runtime that asks.
+    /// The side of the runtime that asks, or another one while that has no connection left: a slower one is better than none.
     fn side(&self) -> &Side {
-        self.sides.get(here()).unwrap_or(&self.sides[0])
+        let own = self.sides.get(here()).unwrap_or(&self.sides[0]);
+        if own.has_a_free_connection() {
+            return own;
+        }
+        let mut all = self.sides.iter();
+        all.find(|side| side.has_a_free_connection()).unwrap_or(own)
     }
 
     /// What a caller may see and change. All methods on leads and customers are there.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbBackend};
 
 use super::connection::Pools;
 use super::embedded::Embedded;
+use super::held::has_a_free_one;
 use super::lead_reader::LeadReader;
 use super::lead_writer::LeadWriter;
 use super::replica::Replica;
@@ -47,6 +48,14 @@ pub fn sides(
 }
 
 impl Side {
+    /// Whether a call would find a connection. Those to a file are the same on all sides.
+    pub fn has_a_free_connection(&self) -> bool {
+        match self.writer.get_database_backend() {
+            DbBackend::Postgres => has_a_free_one(self.writer.get_postgres_connection_pool()),
+            _ => true,
+        }
+    }
+
     pub async fn close(&self) {
         super::close(&self.reader).await;
         super::close(&self.writer).await;

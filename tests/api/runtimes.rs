@@ -14,7 +14,7 @@ use tonic::{
 
 use crate::support::{
     Backend, TestApp, TestDatabase,
-    builders::{create, get, john, update},
+    builders::{create, get, john, list, update},
     eventually, on_both_databases,
     side::{Side, WAITING},
 };
@@ -68,6 +68,38 @@ on_both_databases! {
         for answer in all().await {
             assert_eq!(answer.expect_err("it is revoked").code(), Code::Unauthenticated);
         }
+    }
+}
+
+/// Each runtime has only a part of the connections to the database for itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_one_connection_may_have_all_connections_to_the_database() {
+    const CONNECTIONS: u32 = 8;
+    if !Backend::Postgres.is_available() {
+        return;
+    }
+    let (database, key) = TestDatabase::prepared(Backend::Postgres).await;
+    let app = TestApp::serve(database, key, |config| {
+        config.limits.request_timeout = Period::from_secs(600);
+        config.database.statement_timeout = Period::from_secs(0);
+        config.database.acquire_timeout = Period::from_secs(60);
+        config.database.max_connections = CONNECTIONS;
+    })
+    .await;
+    let side = Side::begin(&app).await;
+    side.execute("LOCK TABLE lead").await;
+    let calls = (0..CONNECTIONS + 4).map(|_| {
+        let mut leads = app.leads();
+        tokio::spawn(async move { leads.list_leads(list("cmp_001", 10)).await })
+    });
+    let calls: Vec<_> = calls.collect();
+    eventually("all are used", LIMIT, async || {
+        app.number(WAITING).await == i64::from(CONNECTIONS)
+    })
+    .await;
+    side.commit().await;
+    for call in calls {
+        call.await.expect("no panic").expect("a page");
     }
 }
 
