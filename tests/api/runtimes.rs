@@ -71,12 +71,13 @@ on_both_databases! {
     }
 }
 
-/// Each runtime has only a part of the connections to the database for itself.
-#[tokio::test(flavor = "multi_thread")]
-async fn calls_of_one_connection_may_have_all_connections_to_the_database() {
-    const CONNECTIONS: u32 = 8;
+/// Connections to PostgreSQL of a server on which nothing ends by itself.
+const CONNECTIONS: u32 = 8;
+
+/// That server, while somebody else has the leads to himself.
+async fn held_up() -> Option<(TestApp, Side)> {
     if !Backend::Postgres.is_available() {
-        return;
+        return None;
     }
     let (database, key) = TestDatabase::prepared(Backend::Postgres).await;
     let app = TestApp::serve(database, key, |config| {
@@ -88,6 +89,15 @@ async fn calls_of_one_connection_may_have_all_connections_to_the_database() {
     .await;
     let side = Side::begin(&app).await;
     side.execute("LOCK TABLE lead").await;
+    Some((app, side))
+}
+
+/// Each runtime has only a part of the connections to the database for itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_one_connection_may_have_all_connections_to_the_database() {
+    let Some((app, side)) = held_up().await else {
+        return;
+    };
     let calls = (0..CONNECTIONS + 4).map(|_| {
         let mut leads = app.leads();
         tokio::spawn(async move { leads.list_leads(list("cmp_001", 10)).await })
@@ -109,31 +119,21 @@ async fn many_calls_over_one_connection_are_answered_by_every_runtime() {
     const CALLS: usize = 400;
     /// Transactions of new leads that a runtime has at once.
     const TRANSACTIONS: i64 = 2;
-    if !Backend::Postgres.is_available() {
+    let Some((app, side)) = held_up().await else {
         return;
-    }
-    let (database, key) = TestDatabase::prepared(Backend::Postgres).await;
-    let runtimes = DatabaseConfig {
-        max_connections: 8,
-        ..DatabaseConfig::new(&database.url)
-    }
-    .runtimes();
-    let app = TestApp::serve(database, key, |config| {
-        config.limits.request_timeout = Period::from_secs(600);
-        config.database.statement_timeout = Period::from_secs(0);
-        config.database.max_connections = 8;
-    })
-    .await;
-    let side = Side::begin(&app).await;
-    side.execute("LOCK TABLE lead").await;
+    };
+    let database = DatabaseConfig {
+        max_connections: CONNECTIONS,
+        ..DatabaseConfig::new(app.database_url())
+    };
+    let runtimes = i64::try_from(database.runtimes()).expect("few");
     let calls = (0..CALLS).map(|_| {
         let mut leads = app.leads();
         tokio::spawn(async move { leads.create_lead(create(john())).await })
     });
     let calls: Vec<_> = calls.collect();
-    let expected = TRANSACTIONS * i64::try_from(runtimes).expect("few");
     eventually("all runtimes write", LIMIT, async || {
-        app.number(WAITING).await == expected
+        app.number(WAITING).await == TRANSACTIONS * runtimes
     })
     .await;
     side.commit().await;
