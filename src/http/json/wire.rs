@@ -1,6 +1,7 @@
 //! The wire format of protobuf, as far as transcoding needs it.
 
 use prost::encoding::{decode_varint, encode_varint};
+use smallvec::SmallVec;
 
 use super::schema::Message;
 
@@ -22,12 +23,15 @@ pub enum Raw<'a> {
     Bytes(&'a [u8]),
 }
 
-/// The values of a message with their fields' positions, in the order of these.
-pub fn values<'a>(
+/// The values of a message with their fields' positions. Those of most messages need no memory beside the stack's.
+pub type Values<'a> = SmallVec<[(usize, Raw<'a>); 32]>;
+
+/// Puts the values of a message into `values`, in the order of their fields' positions.
+pub fn take_values<'a>(
     message: &Message,
     mut bytes: &'a [u8],
-) -> Result<Vec<(usize, Raw<'a>)>, Malformed> {
-    let mut values = Vec::with_capacity(message.fields.len());
+    values: &mut Values<'a>,
+) -> Result<(), Malformed> {
     let mut is_sorted = true;
     while !bytes.is_empty() {
         let (number, raw) = take_field(&mut bytes)?;
@@ -40,7 +44,7 @@ pub fn values<'a>(
     if !is_sorted {
         values.sort_by_key(|&(position, _)| position);
     }
-    Ok(values)
+    Ok(())
 }
 
 /// The last values of the fields 1 and 2, which are the key and the value of a map's entry.

@@ -4,11 +4,15 @@ use std::io::Write;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use chrono::{DateTime, SecondsFormat};
 use prost::Message as _;
 use prost_reflect::DynamicMessage;
 
 use super::schema::{Absent, Field, Form, Kind, Message, MessageId, Schema, Shape};
-use super::wire::{self, Malformed, Raw, low32, take_fixed32, take_fixed64, take_varint, unzigzag};
+use super::wire::{
+    self, Malformed, Raw, Values, low32, take_fixed32, take_fixed64, take_values, take_varint,
+    unzigzag,
+};
 
 type Written = Result<(), Malformed>;
 
@@ -29,8 +33,9 @@ impl Schema {
         bytes: &[u8],
     ) -> Result<Vec<u8>, Malformed> {
         let message = self.get(id);
-        let mut values = wire::values(message, bytes)?;
-        values.retain(|&(position, _)| position == field);
+        let mut values = Values::new();
+        take_values(message, bytes, &mut values)?;
+        values.retain(|(position, _)| *position == field);
         let mut out = Vec::new();
         let is_written = self.write_field(&mut out, &message.fields[field], &values)?;
         if !is_written {
@@ -60,11 +65,12 @@ impl Schema {
 
     /// Every field, the first of them without a comma before it if nothing but the brace is before it.
     fn write_fields(&self, out: &mut Vec<u8>, message: &Message, bytes: &[u8]) -> Written {
-        let values = wire::values(message, bytes)?;
+        let mut values = Values::new();
+        take_values(message, bytes, &mut values)?;
         let mut rest = values.as_slice();
         for (position, field) in message.fields.iter().enumerate() {
-            let end = rest.partition_point(|&(other, _)| other == position);
-            let (own, others) = rest.split_at(end);
+            let is_own = |&&(other, _): &&(usize, _)| other == position;
+            let (own, others) = rest.split_at(rest.iter().take_while(is_own).count());
             rest = others;
             let start = out.len();
             if out.last() != Some(&b'{') {
@@ -228,7 +234,8 @@ impl Schema {
         bytes: &[u8],
         nothing: &[u8],
     ) -> Written {
-        let values = wire::values(message, bytes)?;
+        let mut values = Values::new();
+        take_values(message, bytes, &mut values)?;
         let position = values.last().map_or(0, |&(position, _)| position);
         let field = &message.fields[position];
         let start = values.partition_point(|&(other, _)| other < position);
@@ -279,7 +286,7 @@ fn write_string(out: &mut Vec<u8>, text: &str) {
 }
 
 fn write_number(out: &mut Vec<u8>, number: impl Into<i64>) {
-    write!(out, "{}", number.into()).ok();
+    out.extend_from_slice(itoa::Buffer::new().format(number.into()).as_bytes());
 }
 
 /// 64 bits are more than a JSON number can be trusted with.
@@ -301,10 +308,12 @@ fn write_timestamp(out: &mut Vec<u8>, bytes: &[u8]) -> Written {
     /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, beyond which RFC 3339 has no text.
     const RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
     let time = prost_types::Timestamp::decode(bytes).map_err(|_| Malformed)?;
-    if !RANGE.contains(&time.seconds) || !(0..1_000_000_000).contains(&time.nanos) {
-        return Err(Malformed);
-    }
-    write_quoted(out, time);
+    let nanos = u32::try_from(time.nanos).map_err(|_| Malformed)?;
+    let is_leap_second = nanos >= 1_000_000_000;
+    let date = DateTime::from_timestamp(time.seconds, nanos)
+        .filter(|_| RANGE.contains(&time.seconds) && !is_leap_second)
+        .ok_or(Malformed)?;
+    write_quoted(out, date.to_rfc3339_opts(SecondsFormat::AutoSi, true));
     Ok(())
 }
 
