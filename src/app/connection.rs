@@ -26,6 +26,7 @@ use super::tls::Acceptor;
 use super::traffic::{Noted, Traffic};
 use crate::config::{LimitsConfig, ServerConfig};
 use crate::http::{Leaving, Server};
+use crate::task::WritesLast;
 
 /// How long a peer has for the TLS handshake, and then for its first request (HTTP/1) or its preface (HTTP/2).
 const OPENING: Duration = Duration::from_secs(10);
@@ -103,6 +104,9 @@ impl Connections {
     {
         let traffic = Arc::new(Traffic::new());
         let service = service_fn(|request| self.answer(request, &peer, &traffic));
+        // A connection of HTTP/2 gathers what its calls have to write, and is the last already.
+        let speaks = Arc::clone(&traffic);
+        let io = WritesLast::new(io, move || !speaks.is_http2());
         let io = TokioIo::new(Noted::new(io, Arc::clone(&traffic)));
         let mut connection = pin!(self.http.serve_connection(io, service));
         let mut draining = pin!(self.progress.reached(Phase::Draining));
