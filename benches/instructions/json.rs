@@ -1,7 +1,5 @@
 //! The JSON front, before a service that has its answer ready.
 
-use std::sync::Arc;
-
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -20,7 +18,7 @@ use crate::{
     Outcome,
     cases::{answer, page as page_of_100},
     counted::measure,
-    echo::{EchoService, Nothing},
+    echo::{EchoService, Nothing, Said},
     world::lead_id,
 };
 
@@ -79,8 +77,8 @@ async fn ask(
 
 fn front(repository: &Repository) -> Outcome<Server<Router>> {
     let service = EchoService {
-        lead: Arc::new(answer()),
-        page: Arc::new(page_of_100()),
+        lead: Said::of(answer(), "Lead")?,
+        page: Said::of(page_of_100(), "ListLeadsResponse")?,
         work: Nothing,
     };
     let grpc = Routes::new(service).prepare().into_axum_router();

@@ -1,19 +1,23 @@
 //! The ceiling of the transport: the same service on the same stack, which answers every call of a method with one message that
-//! is there already.
+//! is there already, and whoever asks in JSON with its JSON.
 
 use std::{
     convert::Infallible,
-    fs,
-    future::ready,
-    iter,
+    fs, iter,
     marker::PhantomData,
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
+use axum::body::Bytes;
 use clap::Args;
 use futures_util::{FutureExt, future::BoxFuture};
+use http::{HeaderValue, Version, header::CONTENT_TYPE};
+use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -25,9 +29,10 @@ use leash::{
         lead_service_server::SERVICE_NAME,
     },
     runtime::{self, Another, processors},
-    task::after_the_others,
+    task::{WritesLast, after_the_others},
 };
 use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::{
     Request, Response, Status,
@@ -63,9 +68,45 @@ impl Answers {
     pub fn after<W>(&self, work: W) -> Outcome<EchoService<W>> {
         let read = |name| fs::read(self.answers.join(name));
         Ok(EchoService {
-            lead: Arc::new(Lead::decode(read("lead")?.as_slice())?),
-            page: Arc::new(ListLeadsResponse::decode(read("page")?.as_slice())?),
+            lead: Said::of(Lead::decode(&*read("lead")?)?, "Lead")?,
+            page: Said::of(
+                ListLeadsResponse::decode(&*read("page")?)?,
+                "ListLeadsResponse",
+            )?,
             work,
+        })
+    }
+}
+
+/// An answer in both forms. Clones share it.
+pub struct Said<M> {
+    message: Arc<M>,
+    json: Bytes,
+}
+
+impl<M> Clone for Said<M> {
+    fn clone(&self) -> Self {
+        Self {
+            message: Arc::clone(&self.message),
+            json: self.json.clone(),
+        }
+    }
+}
+
+impl<M: Message> Said<M> {
+    /// `name` is that of the message's type, in the package of leads.
+    pub fn of(message: M, name: &str) -> Outcome<Self> {
+        let pool = DescriptorPool::decode(leash::pb::FILE_DESCRIPTOR_SET)?;
+        let descriptor = pool.get_message_by_name(&format!("moego.business.customer.v1.{name}"));
+        let wire = message.encode_to_vec();
+        let same = DynamicMessage::decode(descriptor.ok_or("no such message")?, &*wire)?;
+        let mut json = serde_json::Serializer::new(Vec::new());
+        // As leash writes it.
+        let whole = SerializeOptions::new().skip_default_fields(false);
+        same.serialize_with_options(&mut json, &whole)?;
+        Ok(Self {
+            message: Arc::new(message),
+            json: json.into_inner().into(),
         })
     }
 }
@@ -101,14 +142,20 @@ pub fn serve<W: LeadWork>(service: &EchoService<W>) -> Outcome {
             stream.set_nodelay(true)?;
             let (http, service) = (http.clone(), service.clone());
             runtime.spawn(after_the_others(async move {
+                let is_http1 = Arc::new(AtomicBool::new(false));
+                let writes_last = Arc::clone(&is_http1);
                 let service = service_fn(|request: http::Request<Incoming>| {
+                    is_http1.store(request.version() < Version::HTTP_2, Ordering::Relaxed);
                     service.clone().call(request.map(Body::new))
                 });
                 let Ok(stream) = TcpStream::from_std(stream) else {
                     return;
                 };
+                let io = TokioIo::new(WritesLast::new(stream, move || {
+                    writes_last.load(Ordering::Relaxed)
+                }));
                 // How it ends is seen by the client.
-                let _ = http.serve_connection(TokioIo::new(stream), service).await;
+                let _ = http.serve_connection(io, service).await;
             }));
         }
         Ok(())
@@ -118,8 +165,8 @@ pub fn serve<W: LeadWork>(service: &EchoService<W>) -> Outcome {
 /// `LeadService`, for as much of it as is measured.
 #[derive(Clone)]
 pub struct EchoService<W = Nothing> {
-    pub lead: Arc<Lead>,
-    pub page: Arc<ListLeadsResponse>,
+    pub lead: Said<Lead>,
+    pub page: Said<ListLeadsResponse>,
     pub work: W,
 }
 
@@ -147,12 +194,25 @@ impl<W: LeadWork> Service<http::Request<Body>> for EchoService<W> {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let Self { lead, page, work } = self.clone();
         match request.uri().path().rsplit('/').next() {
-            Some("GetLead") => answer::<GetLeadRequest, _, _>(request, lead, work),
-            Some("CreateLead") => answer::<CreateLeadRequest, _, _>(request, lead, work),
-            Some("ListLeads") => answer::<ListLeadsRequest, _, _>(request, page, work),
-            _ => ready(Ok(Status::unimplemented("not echoed").into_http())).boxed(),
+            Some("GetLead") => answer::<GetLeadRequest, _, _>(request, lead.message, work),
+            Some("CreateLead") => answer::<CreateLeadRequest, _, _>(request, lead.message, work),
+            Some("ListLeads") => answer::<ListLeadsRequest, _, _>(request, page.message, work),
+            Some("leads:list") => answer_in_json(request, page.json).boxed(),
+            _ => answer_in_json(request, lead.json).boxed(),
         }
     }
+}
+
+async fn answer_in_json(
+    request: http::Request<Body>,
+    json: Bytes,
+) -> Result<http::Response<Body>, Infallible> {
+    // A body that is not read ends the connection.
+    let _ = request.into_body().collect().await;
+    let mut response = http::Response::new(Body::new(Full::from(json)));
+    let media_type = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    Ok(response)
 }
 
 fn answer<I, O, W>(

@@ -146,7 +146,7 @@ impl Bench {
     }
 
     /// What the echo says: a lead with a pet and a page of 100, as leash answers.
-    async fn answers(&self) -> Outcome<PathBuf> {
+    pub async fn answers(&self) -> Outcome<PathBuf> {
         let directory = self.directory.join("answers");
         let leads = self.databases.large.leads;
         let server = program::serve("leash", &self.databases.large.sqlite, &[])?;

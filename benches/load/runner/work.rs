@@ -6,7 +6,7 @@ use super::{Bench, lineup::Contender, measure::Load};
 use crate::{
     Outcome,
     contenders::{
-        envoy,
+        self, envoy,
         peers::{self, Peer},
         pgbench::Pgbench,
         program,
@@ -22,8 +22,8 @@ pub async fn measure(bench: &Bench, name: &str) -> Outcome<BTreeMap<String, Summ
         "create-32" => everybody(bench, Work::Create, 32).await,
         "durable-32" => durable(bench).await,
         "list-8" => everybody(bench, Work::List, 8).await,
-        "json-get-32" => json(bench, Work::Get, 32),
-        "json-list-8" => json(bench, Work::List, 8),
+        "json-get-32" => json(bench, Work::Get, 32).await,
+        "json-list-8" => json(bench, Work::List, 8).await,
         _ => Err(format!("{name} is no kind of work").into()),
     }
 }
@@ -64,9 +64,10 @@ async fn durable(bench: &Bench) -> Outcome<BTreeMap<String, Summary>> {
     measured
 }
 
-/// JSON beside gRPC, and beside Envoy before the same server.
-fn json(bench: &Bench, work: Work, in_flight: usize) -> Outcome<BTreeMap<String, Summary>> {
-    let mut lineup = Vec::new();
+/// JSON beside gRPC, beside Envoy before the same server, and beside the echo.
+async fn json(bench: &Bench, work: Work, in_flight: usize) -> Outcome<BTreeMap<String, Summary>> {
+    let echo = Rc::new(contenders::echo(&bench.answers().await?)?);
+    let mut lineup = vec![Contender::also(&echo, "echo/json-http1", Protocol::Http1)];
     for (name, data) in [
         ("leash-sqlite", &bench.databases.large.sqlite),
         ("leash-postgres", &bench.databases.large.postgres),
