@@ -5,8 +5,6 @@
 //! worth waiting for, questions wait for the next lane to come free, which takes along all that wait, or until they fill a round of
 //! their own or the other takes too long: the busier it is, the fewer statements a question costs. A question joins only a round
 //! that has not begun, so that its answer is never from before it was asked.
-//!
-//! A lane keeps what a round leaves it, such as a connection, for its next one.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -23,14 +21,14 @@ use tokio::time::sleep;
 use crate::error::{Error, Result};
 use crate::task::{after_the_others, step_back};
 
-type Answers<A, S> = Pin<Box<dyn Future<Output = (Vec<Result<A>>, S)> + Send>>;
+type Answers<A> = Pin<Box<dyn Future<Output = Vec<Result<A>>> + Send>>;
 
-type Answer<K, Q, A, S> = Box<dyn Fn(K, Vec<Q>, S) -> Answers<A, S> + Send + Sync>;
+type Answer<K, Q, A> = Box<dyn Fn(K, Vec<Q>) -> Answers<A> + Send + Sync>;
 
 /// A way to answer questions together. Clones share the lanes.
-pub struct Gather<K, Q, A, S = ()>(Arc<Shared<K, Q, A, S>>);
+pub struct Gather<K, Q, A>(Arc<Shared<K, Q, A>>);
 
-impl<K, Q, A, S> Clone for Gather<K, Q, A, S> {
+impl<K, Q, A> Clone for Gather<K, Q, A> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
@@ -63,9 +61,9 @@ pub enum StepsBack {
     BeforeRounds,
 }
 
-struct Shared<K, Q, A, S> {
+struct Shared<K, Q, A> {
     sharing: Sharing,
-    answer: Answer<K, Q, A, S>,
+    answer: Answer<K, Q, A>,
     /// Of each key that anybody asks under now.
     groups: Mutex<HashMap<K, Group<Q, A>>>,
 }
@@ -101,25 +99,20 @@ struct Waiting<Q, A> {
     caller: oneshot::Sender<Result<A>>,
 }
 
-impl<K, Q, A, S> Gather<K, Q, A, S>
+impl<K, Q, A> Gather<K, Q, A>
 where
     K: Clone + Eq + Hash + Send + 'static,
     Q: Send + 'static,
     A: Send + 'static,
-    S: Default + Send + 'static,
 {
-    /// `answer` gives one answer for each question, in their order, and what its lane keeps for the next round: a lane begins with
-    /// the default, and again after a round that came to no end. The keys do not wait for one another.
-    pub fn new<F>(
-        sharing: Sharing,
-        answer: impl Fn(K, Vec<Q>, S) -> F + Send + Sync + 'static,
-    ) -> Self
+    /// `answer` gives one answer for each question, in their order. The keys do not wait for one another.
+    pub fn new<F>(sharing: Sharing, answer: impl Fn(K, Vec<Q>) -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = (Vec<Result<A>>, S)> + Send + 'static,
+        F: Future<Output = Vec<Result<A>>> + Send + 'static,
     {
         Self(Arc::new(Shared {
             sharing,
-            answer: Box::new(move |key, questions, kept| Box::pin(answer(key, questions, kept))),
+            answer: Box::new(move |key, questions| Box::pin(answer(key, questions))),
             groups: Mutex::default(),
         }))
     }
@@ -137,19 +130,18 @@ where
     }
 }
 
-impl<K, Q, A, S> Shared<K, Q, A, S>
+impl<K, Q, A> Shared<K, Q, A>
 where
     K: Clone + Eq + Hash + Send + 'static,
     Q: Send + 'static,
     A: Send + 'static,
-    S: Default + Send + 'static,
 {
     /// Nothing that holds the lock can panic half-way.
     fn groups(&self) -> MutexGuard<'_, HashMap<K, Group<Q, A>>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(self: &Arc<Self>, key: K, waiting: Waiting<Q, A>) -> Option<Lane<K, Q, A, S>> {
+    fn enter(self: &Arc<Self>, key: K, waiting: Waiting<Q, A>) -> Option<Lane<K, Q, A>> {
         let mut groups = self.groups();
         let group = groups.entry(key.clone()).or_insert_with(|| Group {
             waiting: VecDeque::new(),
@@ -161,13 +153,13 @@ where
     }
 
     /// A lane beside rounds that may no longer be waited for, if somebody waits.
-    fn go_on(self: &Arc<Self>, key: &K) -> Option<Lane<K, Q, A, S>> {
+    fn go_on(self: &Arc<Self>, key: &K) -> Option<Lane<K, Q, A>> {
         let mut groups = self.groups();
         let group = groups.get_mut(key)?;
         self.lane(key.clone(), group)
     }
 
-    fn lane(self: &Arc<Self>, key: K, group: &mut Group<Q, A>) -> Option<Lane<K, Q, A, S>> {
+    fn lane(self: &Arc<Self>, key: K, group: &mut Group<Q, A>) -> Option<Lane<K, Q, A>> {
         let begins = !group.waiting.is_empty()
             && group.busy < self.sharing.lanes
             && group.may_begin_a_round(self.sharing);
@@ -215,17 +207,16 @@ where
 }
 
 /// The right to answer one round of a key at a time.
-struct Lane<K, Q, A, S> {
-    shared: Arc<Shared<K, Q, A, S>>,
+struct Lane<K, Q, A> {
+    shared: Arc<Shared<K, Q, A>>,
     key: K,
 }
 
-impl<K, Q, A, S> Lane<K, Q, A, S>
+impl<K, Q, A> Lane<K, Q, A>
 where
     K: Clone + Eq + Hash + Send + 'static,
     Q: Send + 'static,
     A: Send + 'static,
-    S: Default + Send + 'static,
 {
     fn begin(self) {
         match self.shared.sharing.steps_back {
@@ -235,7 +226,6 @@ where
     }
 
     async fn run(self) {
-        let mut kept = S::default();
         let mut last = None;
         let patience = self.shared.sharing.patience;
         let steps_back = self.shared.sharing.steps_back == StepsBack::BeforeRounds;
@@ -252,8 +242,7 @@ where
                 .map(|waiting| (waiting.question, waiting.caller))
                 .unzip();
             let (answer, key) = (&self.shared.answer, self.key.clone());
-            let before = std::mem::take(&mut kept);
-            let answers = async move { answer(key, questions, before).await };
+            let answers = async move { answer(key, questions).await };
             let mut answers = pin!(AssertUnwindSafe(answers).catch_unwind());
             let mut overdue = pin!(sleep(patience));
             let answers = loop {
@@ -269,8 +258,7 @@ where
             };
             let Some(answers) = answers else { continue };
             // A round that panicked is told about by the hook, and has no answers; the next one goes on.
-            let (answers, left) = answers.unwrap_or_default();
-            kept = left;
+            let answers = answers.unwrap_or_default();
             for (caller, answer) in callers.into_iter().zip(answers) {
                 // Whoever has gone meanwhile needs no answer.
                 caller.send(answer).ok();
@@ -315,14 +303,14 @@ mod tests {
             patience,
             steps_back: StepsBack::WhenWoken,
         };
-        Gather::new(sharing, move |_, questions: Vec<u32>, ()| {
+        Gather::new(sharing, move |_, questions: Vec<u32>| {
             let gate = Arc::clone(&gate);
             async move {
                 gate.acquire().await.expect("open").forget();
                 if questions.contains(&13) {
                     panic!("unlucky");
                 }
-                (questions.iter().map(|_| Ok(questions.len())).collect(), ())
+                questions.iter().map(|_| Ok(questions.len())).collect()
             }
         })
     }
@@ -531,40 +519,6 @@ mod tests {
         assert_eq!(answered(next).await, 1);
     }
 
-    #[tokio::test]
-    async fn a_lane_keeps_what_its_round_leaves_until_nobody_waits() {
-        let gate = Arc::new(Semaphore::new(0));
-        let opened = Arc::clone(&gate);
-        let sharing = Sharing {
-            lanes: 1,
-            most: 1,
-            enough: 1,
-            patience: ENDLESS,
-            steps_back: StepsBack::BeforeRounds,
-        };
-        let rounds = Gather::new(sharing, move |(), _: Vec<()>, before: usize| {
-            let gate = Arc::clone(&opened);
-            async move {
-                gate.acquire().await.expect("open").forget();
-                (vec![Ok(before)], before + 1)
-            }
-        });
-        for _ in 0..2 {
-            let asked: Vec<_> = (0..3)
-                .map(|_| {
-                    let rounds = rounds.clone();
-                    tokio::spawn(async move { rounds.ask((), ()).await })
-                })
-                .collect();
-            settle().await;
-            gate.add_permits(3);
-            for (expected, asked) in asked.into_iter().enumerate() {
-                assert_eq!(answered(asked).await, expected);
-            }
-            settle().await;
-        }
-    }
-
     #[test]
     fn a_runtime_may_end_while_questions_wait() {
         let gate = Arc::new(Semaphore::new(0));
@@ -595,11 +549,11 @@ mod tests {
             patience: ENDLESS,
             steps_back: StepsBack::BeforeRounds,
         };
-        let gather = Gather::new(sharing, move |_, questions: Vec<u32>, ()| {
+        let gather = Gather::new(sharing, move |_, questions: Vec<u32>| {
             counter.fetch_add(questions.len(), Ordering::Relaxed);
             async move {
                 tokio::task::yield_now().await;
-                (questions.into_iter().map(Ok).collect(), ())
+                questions.into_iter().map(Ok).collect()
             }
         });
         let tasks: Vec<_> = (0..2_000)

@@ -1,9 +1,9 @@
 //! A connection that stays with its user from one statement to the next.
 //!
 //! Each statement that goes through the pool costs a second question to the database: the pool asks a connection that comes
-//! back whether it lives. Who has the next statement at hand keeps the connection instead.
+//! back whether it lives. Who will soon have the next statement keeps the connection instead.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::pool::PoolConnection;
@@ -12,20 +12,32 @@ use sea_orm::sqlx::query::Query;
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Postgres};
 use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr, QueryResult, RuntimeErr};
 use sea_query_sqlx::SqlxValues;
+use tokio::time::sleep;
 
 use super::rows::Sql;
 
 /// How long a connection is kept before the pool looks again whether it is one to be used.
 const KEPT_FOR: Duration = Duration::from_secs(1);
+/// How long a connection waits for the next statement, and up to as long again: longer than those who were answered take to ask
+/// again, and no time for whoever waits for one.
+const PATIENCE: Duration = Duration::from_millis(5);
 
-/// A place where a connection stays between one statement and the next.
+/// A place where connections of a pool stay between one statement and the next. Clones share it.
+#[derive(Clone, Default)]
+pub struct Shelf(Arc<Mutex<Shelved>>);
+
 #[derive(Default)]
-pub struct Kept(Mutex<Option<Held>>);
+struct Shelved {
+    /// The one that was put there last is the last.
+    idle: Vec<(Instant, Held)>,
+    /// Whether somebody takes away what waits too long.
+    is_swept: bool,
+}
 
-impl Kept {
-    /// The connection that was kept, or another one of the pool's.
+impl Shelf {
+    /// A connection that was kept, or another one of the pool's.
     pub async fn or_acquired(&self, db: &DatabaseConnection) -> Result<Held, DbErr> {
-        if let Some(held) = self.place().take() {
+        if let Some((_, held)) = self.shelved().idle.pop() {
             return Ok(held);
         }
         let pool = db.get_postgres_connection_pool();
@@ -39,15 +51,47 @@ impl Kept {
 
     /// Keeps a connection with which all is well, but not from those who wait for one.
     pub fn keep(&self, held: Held) {
-        if has_a_free_one(&held.pool) && held.since.elapsed() < KEPT_FOR {
-            *self.place() = Some(held);
+        if !has_a_free_one(&held.pool) || held.pool.is_closed() || held.since.elapsed() > KEPT_FOR {
+            return;
+        }
+        let mut shelved = self.shelved();
+        shelved.idle.push((Instant::now(), held));
+        if !std::mem::replace(&mut shelved.is_swept, true) {
+            tokio::spawn(sweep(Arc::downgrade(&self.0)));
         }
     }
 
-    /// Nothing that holds the lock can panic half-way.
-    fn place(&self) -> MutexGuard<'_, Option<Held>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Gives all back to the pool.
+    pub fn clear(&self) {
+        self.shelved().idle.clear();
     }
+
+    fn shelved(&self) -> MutexGuard<'_, Shelved> {
+        locked(&self.0)
+    }
+}
+
+/// Gives back to the pool what has waited, until there is nothing that waits.
+async fn sweep(shelf: Weak<Mutex<Shelved>>) {
+    loop {
+        sleep(PATIENCE).await;
+        let Some(shelf) = shelf.upgrade() else {
+            return;
+        };
+        let mut shelved = locked(&shelf);
+        let waits_long = |(since, _): &(Instant, Held)| since.elapsed() >= PATIENCE;
+        let recent = shelved.idle.partition_point(waits_long);
+        shelved.idle.drain(..recent);
+        if shelved.idle.is_empty() {
+            shelved.is_swept = false;
+            return;
+        }
+    }
+}
+
+/// Nothing that holds the lock can panic half-way.
+fn locked(shelf: &Mutex<Shelved>) -> MutexGuard<'_, Shelved> {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether there is a connection that nobody uses, or may be another one.

@@ -11,7 +11,7 @@ use tracing::{Instrument as _, info_span};
 
 use super::embedded::{Embedded, prepared};
 use super::gather::{Gather, Sharing, StepsBack};
-use super::held::Kept;
+use super::held::Shelf;
 use super::lead::{self as leads, JOIN_PETS, WITH_PETS};
 use super::pet::{self as pets, Places};
 use super::rows::{Row, Sql};
@@ -38,7 +38,8 @@ const MOST: usize = 64;
 pub struct LeadReader {
     pub db: DatabaseConnection,
     embedded: Option<Embedded>,
-    gather: Gather<String, String, Option<Arc<Lead>>, Kept>,
+    gather: Gather<String, String, Option<Arc<Lead>>>,
+    kept: Shelf,
 }
 
 impl LeadReader {
@@ -57,28 +58,24 @@ impl LeadReader {
             patience: PATIENCE,
             steps_back: StepsBack::WhenWoken,
         };
-        let gather = Gather::new(
-            sharing,
-            move |company_id: String, ids: Vec<String>, kept| {
-                let (db, embedded, calls) = (reader.clone(), file.clone(), calls.clone());
-                // A statement of several calls is nobody's: it has a call of its own, which ends when all of them are over.
-                async move {
-                    let call = calls.begin();
-                    let round = Round {
-                        db,
-                        embedded,
-                        kept,
-                        company_id,
-                    };
-                    let found = call.attend(round.find(&ids)).await;
-                    (found, round.kept)
-                }
-            },
-        );
+        let kept = Shelf::default();
+        let shelf = kept.clone();
+        let gather = Gather::new(sharing, move |company_id: String, ids: Vec<String>| {
+            let calls = calls.clone();
+            let round = Round {
+                db: reader.clone(),
+                embedded: file.clone(),
+                kept: shelf.clone(),
+                company_id,
+            };
+            // A statement of several calls is nobody's: it has a call of its own, which ends when all of them are over.
+            async move { calls.begin().attend(round.find(&ids)).await }
+        });
         Self {
             db: db.clone(),
             embedded: embedded.cloned(),
             gather,
+            kept,
         }
     }
 
@@ -89,6 +86,11 @@ impl LeadReader {
             .ask(company_id.to_owned(), id.to_owned())
             .await?;
         Ok(found.map(Arc::unwrap_or_clone))
+    }
+
+    /// Gives back what it keeps of the pool's.
+    pub fn close(&self) {
+        self.kept.clear();
     }
 
     /// A page of a company's leads, newest first, with one to spare.
@@ -183,8 +185,8 @@ fn select(connection: &mut Connection, statements: &[Sql]) -> Result<Vec<Lead>> 
 struct Round {
     db: DatabaseConnection,
     embedded: Option<Embedded>,
-    /// The connection of the round before.
-    kept: Kept,
+    /// Connections of rounds before.
+    kept: Shelf,
     company_id: String,
 }
 

@@ -10,7 +10,7 @@ use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 use super::embedded::{Embedded, prepared};
 use super::error::{is_not_supported, is_rolled_back_by_sqlite};
 use super::gather::{Gather, Sharing, StepsBack};
-use super::held::{self, Kept};
+use super::held::{self, Shelf};
 use super::lead::inserts_of;
 use super::running::{self, Calls};
 use super::transaction;
@@ -31,7 +31,10 @@ const MOST: usize = 64;
 
 /// Writes new leads, each whole or not at all.
 #[derive(Clone)]
-pub struct LeadWriter(Gather<(), Arc<NewLead>, (), Kept>);
+pub struct LeadWriter {
+    gather: Gather<(), Arc<NewLead>, ()>,
+    kept: Shelf,
+}
 
 #[derive(Clone)]
 struct NewLead {
@@ -60,23 +63,25 @@ impl LeadWriter {
             patience: overdue,
             steps_back: StepsBack::BeforeRounds,
         };
-        Self(Gather::new(
-            sharing,
-            move |(), new: Vec<Arc<NewLead>>, kept| {
-                let calls = calls.clone();
-                let round = Round {
-                    db: db.clone(),
-                    embedded: embedded.clone(),
-                    kept,
-                    patience,
-                    jointly: jointly.clone(),
-                };
-                async move {
-                    let written = calls.begin().attend(round.write(&new)).await;
-                    (written, round.kept)
-                }
-            },
-        ))
+        let kept = Shelf::default();
+        let shelf = kept.clone();
+        let gather = Gather::new(sharing, move |(), new: Vec<Arc<NewLead>>| {
+            let calls = calls.clone();
+            let round = Round {
+                db: db.clone(),
+                embedded: embedded.clone(),
+                kept: shelf.clone(),
+                patience,
+                jointly: jointly.clone(),
+            };
+            async move { calls.begin().attend(round.write(&new)).await }
+        });
+        Self { gather, kept }
+    }
+
+    /// Gives back what it keeps of the pool's.
+    pub fn close(&self) {
+        self.kept.clear();
     }
 
     /// Writes a new lead with its pets, and gives it back. When this is dropped before its turn has come, nothing is written.
@@ -84,7 +89,7 @@ impl LeadWriter {
         let turn = Turn::default();
         let guard = GiveUpOnDrop(turn.clone());
         let new = Arc::new(NewLead { lead, turn });
-        let asked = self.0.ask((), Arc::clone(&new));
+        let asked = self.gather.ask((), Arc::clone(&new));
         async move {
             let _guard = guard;
             asked.await?;
@@ -97,8 +102,8 @@ impl LeadWriter {
 struct Round {
     db: DatabaseConnection,
     embedded: Option<Embedded>,
-    /// The connection to PostgreSQL of the round before.
-    kept: Kept,
+    /// Connections to PostgreSQL of rounds before.
+    kept: Shelf,
     patience: Duration,
     jointly: Jointly,
 }

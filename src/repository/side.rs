@@ -57,6 +57,8 @@ impl Side {
     }
 
     pub async fn close(&self) {
+        self.leads.close();
+        self.new_leads.close();
         super::close(&self.reader).await;
         super::close(&self.writer).await;
         if let Some(replica) = &self.replica

@@ -196,21 +196,27 @@ async fn the_pools_of_both_databases_are_told() {
             .collect();
         assert_eq!(named.into_keys().collect::<BTreeSet<_>>(), expected);
 
-        let lock = server.block_writes().await;
-        let john = builders::create(builders::john());
-        let waiting = async {
-            let series =
-                format!("leash_database_connections{{pool=\"{writes}\",state=\"in_use\"}}");
-            eventually("one is in use", LIMIT, async || {
-                server.scrape().await.value(&series) == 1.0
+        let series = format!("leash_database_connections{{pool=\"{writes}\",state=\"in_use\"}}");
+        let in_use = async |number: f64| {
+            eventually("as many are in use", LIMIT, async || {
+                server.scrape().await.value(&series) == number
             })
             .await;
         };
+        let lock = server.block_writes().await;
+        let john = builders::create(builders::john());
         tokio::select! {
             _ = server.call(CREATE_LEAD, &john, &[]) => panic!("it has to wait"),
-            () = waiting => {}
+            () = in_use(1.0) => {}
         }
         lock.rollback().await.expect("the lock is gone");
+
+        let created = server.call(CREATE_LEAD, &john, &[]).await;
+        created.expect("a lead");
+        let found = server.call(GET_LEAD, &builders::get("lcus_1"), &[]).await;
+        assert_eq!(found.expect_err("no lead").code(), Code::NotFound);
+        // A connection that was kept for the next call goes back when none comes.
+        in_use(0.0).await;
     }
 }
 
