@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use prost_reflect::{DescriptorPool, EnumDescriptor, FieldDescriptor, MessageDescriptor};
 
+use super::write::absent;
+
 /// Every message of a pool.
 pub struct Schema {
     messages: Vec<Message>,
@@ -46,8 +48,10 @@ pub enum Form {
 pub struct Field {
     pub name: Box<str>,
     pub number: u32,
-    /// The name in JSON, quoted and with the colon.
+    /// The name in JSON, quoted, with a comma before it and the colon.
     pub key: Box<[u8]>,
+    /// What is written where the field is not there, its key included; nothing where it is left out.
+    pub absent: Box<[u8]>,
     pub kind: Kind,
     pub shape: Shape,
     /// Which of the message's oneofs it belongs to; an `optional` field is in one of its own.
@@ -135,21 +139,25 @@ impl Schema {
         let oneofs: Vec<_> = descriptor.oneofs().collect();
         let fields: Vec<Field> = in_order(&descriptor)
             .into_iter()
-            .map(|field| Field {
-                name: field.name().into(),
-                number: field.number(),
-                key: format!("{}:", serde_json::Value::from(field.json_name()))
-                    .into_bytes()
-                    .into(),
-                kind: if field.is_map() {
+            .map(|field| {
+                let key = format!(",{}:", serde_json::Value::from(field.json_name())).into_bytes();
+                let kind = if field.is_map() {
                     self.kind(&entry_field(&field, 2).unwrap_or(field.clone()), enums)
                 } else {
                     self.kind(&field, enums)
-                },
-                shape: self.shape(&field, enums),
-                oneof: field
-                    .containing_oneof()
-                    .and_then(|of| oneofs.iter().position(|oneof| *oneof == of)),
+                };
+                let shape = self.shape(&field, enums);
+                Field {
+                    name: field.name().into(),
+                    number: field.number(),
+                    absent: absent(&key, &kind, &shape),
+                    key: key.into(),
+                    kind,
+                    shape,
+                    oneof: field
+                        .containing_oneof()
+                        .and_then(|of| oneofs.iter().position(|oneof| *oneof == of)),
+                }
             })
             .collect();
         let mut names = HashMap::new();

@@ -78,7 +78,13 @@ fn take_field<'a>(bytes: &mut &'a [u8]) -> Result<(u32, Raw<'a>), Malformed> {
     Ok((number, raw))
 }
 
+#[inline]
 pub fn take_varint(bytes: &mut &[u8]) -> Result<u64, Malformed> {
+    // Most take one byte.
+    if let [byte @ 0..0x80, rest @ ..] = *bytes {
+        *bytes = rest;
+        return Ok(u64::from(*byte));
+    }
     decode_varint(bytes).map_err(|_| Malformed)
 }
 

@@ -37,10 +37,7 @@ impl Schema {
         take_values(message, bytes, &mut values)?;
         values.retain(|(position, _)| *position == field);
         let mut out = Vec::new();
-        let is_written = self.write_field(&mut out, &message.fields[field], &values)?;
-        if !is_written {
-            out.extend_from_slice(b"null");
-        }
+        self.write_field_or(&mut out, &message.fields[field], &values, b"null")?;
         Ok(out)
     }
 
@@ -48,8 +45,12 @@ impl Schema {
         let message = self.get(id);
         match message.form {
             Form::Object => {
-                out.push(b'{');
+                let start = out.len();
                 self.write_fields(out, message, bytes)?;
+                match out.get_mut(start) {
+                    Some(comma) => *comma = b'{',
+                    None => out.push(b'{'),
+                }
                 out.push(b'}');
                 Ok(())
             }
@@ -63,7 +64,7 @@ impl Schema {
         }
     }
 
-    /// Every field, the first of them without a comma before it if nothing but the brace is before it.
+    /// Every field, with a comma before each.
     fn write_fields(&self, out: &mut Vec<u8>, message: &Message, bytes: &[u8]) -> Written {
         let mut values = Values::new();
         take_values(message, bytes, &mut values)?;
@@ -72,29 +73,40 @@ impl Schema {
             let is_own = |&&(other, _): &&(usize, _)| other == position;
             let (own, others) = rest.split_at(rest.iter().take_while(is_own).count());
             rest = others;
-            let start = out.len();
-            if out.last() != Some(&b'{') {
-                out.push(b',');
-            }
-            out.extend_from_slice(&field.key);
-            if !self.write_field(out, field, own)? {
-                out.truncate(start);
+            if own.is_empty() {
+                out.extend_from_slice(&field.absent);
+            } else {
+                out.extend_from_slice(&field.key);
+                self.write_field(out, field, own)?;
             }
         }
         Ok(())
     }
 
-    /// The value of a field, or `false` if an absent one is left out.
+    /// A field without its key, or what stands for it where it is not there, or `nothing` where nothing does.
+    fn write_field_or(
+        &self,
+        out: &mut Vec<u8>,
+        field: &Field,
+        values: &[(usize, Raw<'_>)],
+        nothing: &[u8],
+    ) -> Written {
+        if values.is_empty() {
+            let absent = field.absent.get(field.key.len()..);
+            out.extend_from_slice(absent.unwrap_or(nothing));
+            return Ok(());
+        }
+        self.write_field(out, field, values)
+    }
+
     fn write_field(
         &self,
         out: &mut Vec<u8>,
         field: &Field,
         values: &[(usize, Raw<'_>)],
-    ) -> Result<bool, Malformed> {
-        match (&field.shape, values.last()) {
-            (Shape::One(_), Some((_, Raw::Bytes(_))))
-                if values.len() > 1 && matches!(field.kind, Kind::Message(_)) =>
-            {
+    ) -> Written {
+        match (&field.shape, values) {
+            (Shape::One(_), [.., _, _]) if matches!(field.kind, Kind::Message(_)) => {
                 // The parts of a message are merged, which is what decoding them as one does.
                 let parts = values.iter().filter_map(|(_, raw)| match raw {
                     Raw::Bytes(bytes) => Some(*bytes),
@@ -103,10 +115,8 @@ impl Schema {
                 let merged = parts.collect::<Vec<_>>().concat();
                 self.write_value(out, &field.kind, Raw::Bytes(&merged))?;
             }
-            (Shape::One(_), Some(&(_, raw))) => self.write_value(out, &field.kind, raw)?,
-            (Shape::One(Absent::Nothing), None) => return Ok(false),
-            (Shape::One(Absent::Null), None) => out.extend_from_slice(b"null"),
-            (Shape::One(Absent::Zero), None) => self.write_zero(out, &field.kind)?,
+            (Shape::One(_), [.., (_, raw)]) => self.write_value(out, &field.kind, *raw)?,
+            (Shape::One(_), []) => {}
             (Shape::List, _) => {
                 out.push(b'[');
                 for &(_, raw) in values {
@@ -122,7 +132,7 @@ impl Schema {
                 out.push(b'}');
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// An element of a list, or all that one packed value holds.
@@ -163,7 +173,7 @@ impl Schema {
         let start = out.len();
         match key {
             Some(raw) => self.write_value(out, key_kind, raw)?,
-            None => self.write_zero(out, key_kind)?,
+            None => self.write_value(out, key_kind, zero(key_kind))?,
         }
         // Numbers and booleans are strings where they are keys.
         if out.get(start) != Some(&b'"') {
@@ -173,57 +183,15 @@ impl Schema {
         out.push(b':');
         match value {
             Some(raw) => self.write_value(out, value_kind, raw),
-            None => self.write_zero(out, value_kind),
+            None => self.write_value(out, value_kind, zero(value_kind)),
         }
     }
 
     fn write_value(&self, out: &mut Vec<u8>, kind: &Kind, raw: Raw<'_>) -> Written {
         match (kind, raw) {
-            (Kind::Message(id), Raw::Bytes(bytes)) => return self.write(out, *id, bytes),
-            (Kind::String, Raw::Bytes(bytes)) => {
-                write_string(out, str::from_utf8(bytes).map_err(|_| Malformed)?);
-            }
-            (Kind::Bytes, Raw::Bytes(bytes)) => {
-                write_string(out, &BASE64_STANDARD.encode(bytes));
-            }
-            (Kind::Bool, Raw::Varint(value)) => {
-                out.extend_from_slice(if value == 0 { b"false" } else { b"true" });
-            }
-            (Kind::Int32, Raw::Varint(value)) => write_number(out, low32(value).cast_signed()),
-            (Kind::Sint32, Raw::Varint(value)) => write_number(out, unzigzag(value)),
-            (Kind::Sfixed32, Raw::Fixed32(value)) => write_number(out, value.cast_signed()),
-            (Kind::Uint32, Raw::Varint(value)) => write_number(out, low32(value)),
-            (Kind::Fixed32, Raw::Fixed32(value)) => write_number(out, value),
-            (Kind::Int64, Raw::Varint(value)) | (Kind::Sfixed64, Raw::Fixed64(value)) => {
-                write_quoted(out, value.cast_signed());
-            }
-            (Kind::Sint64, Raw::Varint(value)) => write_quoted(out, unzigzag(value)),
-            (Kind::Uint64, Raw::Varint(value)) | (Kind::Fixed64, Raw::Fixed64(value)) => {
-                write_quoted(out, value);
-            }
-            (Kind::Double, Raw::Fixed64(bits)) => write_float(out, f64::from_bits(bits)),
-            (Kind::Float, Raw::Fixed32(bits)) => write_float(out, f32::from_bits(bits)),
-            (Kind::Enum(names), Raw::Varint(value)) => {
-                let number = low32(value).cast_signed();
-                match names.names.get(&number) {
-                    _ if names.is_null => out.extend_from_slice(b"null"),
-                    Some(name) => write_string(out, name),
-                    None => write_number(out, number),
-                }
-            }
-            _ => return Err(Malformed),
+            (Kind::Message(id), Raw::Bytes(bytes)) => self.write(out, *id, bytes),
+            _ => write_scalar(out, kind, raw),
         }
-        Ok(())
-    }
-
-    fn write_zero(&self, out: &mut Vec<u8>, kind: &Kind) -> Written {
-        let raw = match kind {
-            Kind::String | Kind::Bytes | Kind::Message(_) => Raw::Bytes(&[]),
-            Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => Raw::Fixed64(0),
-            Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => Raw::Fixed32(0),
-            _ => Raw::Varint(0),
-        };
-        self.write_value(out, kind, raw)
     }
 
     /// A message that is written as the one field that it has, or `nothing` if it has none.
@@ -239,10 +207,7 @@ impl Schema {
         let position = values.last().map_or(0, |&(position, _)| position);
         let field = &message.fields[position];
         let start = values.partition_point(|&(other, _)| other < position);
-        if !self.write_field(out, field, &values[start..])? {
-            out.extend_from_slice(nothing);
-        }
-        Ok(())
+        self.write_field_or(out, field, &values[start..], nothing)
     }
 
     fn write_any(&self, out: &mut Vec<u8>, bytes: &[u8]) -> Written {
@@ -273,6 +238,68 @@ impl Schema {
     }
 }
 
+/// What stands for a field of this kind that is not there.
+fn zero(kind: &Kind) -> Raw<'static> {
+    match kind {
+        Kind::String | Kind::Bytes | Kind::Message(_) => Raw::Bytes(&[]),
+        Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => Raw::Fixed64(0),
+        Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => Raw::Fixed32(0),
+        _ => Raw::Varint(0),
+    }
+}
+
+/// What is written of a field that is not there, with its key.
+pub fn absent(key: &[u8], kind: &Kind, shape: &Shape) -> Box<[u8]> {
+    let mut out = key.to_vec();
+    match shape {
+        Shape::One(Absent::Nothing) => out.clear(),
+        Shape::One(Absent::Null) => out.extend_from_slice(b"null"),
+        // Every kind but a message has a zero.
+        Shape::One(Absent::Zero) => write_scalar(&mut out, kind, zero(kind)).unwrap_or_default(),
+        Shape::List => out.extend_from_slice(b"[]"),
+        Shape::Map { .. } => out.extend_from_slice(b"{}"),
+    }
+    out.into()
+}
+
+fn write_scalar(out: &mut Vec<u8>, kind: &Kind, raw: Raw<'_>) -> Written {
+    match (kind, raw) {
+        (Kind::String, Raw::Bytes(bytes)) => {
+            write_string(out, str::from_utf8(bytes).map_err(|_| Malformed)?);
+        }
+        (Kind::Bytes, Raw::Bytes(bytes)) => {
+            write_string(out, &BASE64_STANDARD.encode(bytes));
+        }
+        (Kind::Bool, Raw::Varint(value)) => {
+            out.extend_from_slice(if value == 0 { b"false" } else { b"true" });
+        }
+        (Kind::Int32, Raw::Varint(value)) => write_number(out, low32(value).cast_signed()),
+        (Kind::Sint32, Raw::Varint(value)) => write_number(out, unzigzag(value)),
+        (Kind::Sfixed32, Raw::Fixed32(value)) => write_number(out, value.cast_signed()),
+        (Kind::Uint32, Raw::Varint(value)) => write_number(out, low32(value)),
+        (Kind::Fixed32, Raw::Fixed32(value)) => write_number(out, value),
+        (Kind::Int64, Raw::Varint(value)) | (Kind::Sfixed64, Raw::Fixed64(value)) => {
+            write_quoted(out, value.cast_signed());
+        }
+        (Kind::Sint64, Raw::Varint(value)) => write_quoted(out, unzigzag(value)),
+        (Kind::Uint64, Raw::Varint(value)) | (Kind::Fixed64, Raw::Fixed64(value)) => {
+            write_quoted(out, value);
+        }
+        (Kind::Double, Raw::Fixed64(bits)) => write_float(out, f64::from_bits(bits)),
+        (Kind::Float, Raw::Fixed32(bits)) => write_float(out, f32::from_bits(bits)),
+        (Kind::Enum(names), Raw::Varint(value)) => {
+            let number = low32(value).cast_signed();
+            match names.names.get(&number) {
+                _ if names.is_null => out.extend_from_slice(b"null"),
+                Some(name) => write_string(out, name),
+                None => write_number(out, number),
+            }
+        }
+        _ => return Err(Malformed),
+    }
+    Ok(())
+}
+
 /// A comma, unless this is the first after `opening`.
 fn separate(out: &mut Vec<u8>, opening: u8) {
     if out.last() != Some(&opening) {
@@ -281,8 +308,24 @@ fn separate(out: &mut Vec<u8>, opening: u8) {
 }
 
 fn write_string(out: &mut Vec<u8>, text: &str) {
-    // Writing into memory does not fail, nor does a string.
-    serde_json::to_writer(out, text).ok();
+    // Without a way out of the loop, so that several bytes are looked at at a time.
+    let is_plain = text.bytes().fold(true, |is_plain, byte| {
+        is_plain & (byte >= b' ') & (byte != b'"') & (byte != b'\\')
+    });
+    if is_plain {
+        write_plain(out, text);
+    } else {
+        // Writing into memory does not fail, nor does a string.
+        serde_json::to_writer(out, text).ok();
+    }
+}
+
+/// In quotes, where nothing is to be escaped.
+fn write_plain(out: &mut Vec<u8>, text: &str) {
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
 }
 
 fn write_number(out: &mut Vec<u8>, number: impl Into<i64>) {
@@ -290,8 +333,8 @@ fn write_number(out: &mut Vec<u8>, number: impl Into<i64>) {
 }
 
 /// 64 bits are more than a JSON number can be trusted with.
-fn write_quoted(out: &mut Vec<u8>, number: impl std::fmt::Display) {
-    write!(out, "\"{number}\"").ok();
+fn write_quoted(out: &mut Vec<u8>, number: impl itoa::Integer) {
+    write_plain(out, itoa::Buffer::new().format(number));
 }
 
 /// A float keeps its own shortest text: as a double, 0.1 would be 0.10000000149011612.
@@ -313,7 +356,7 @@ fn write_timestamp(out: &mut Vec<u8>, bytes: &[u8]) -> Written {
     let date = DateTime::from_timestamp(time.seconds, nanos)
         .filter(|_| RANGE.contains(&time.seconds) && !is_leap_second)
         .ok_or(Malformed)?;
-    write_quoted(out, date.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+    write_plain(out, &date.to_rfc3339_opts(SecondsFormat::AutoSi, true));
     Ok(())
 }
 
