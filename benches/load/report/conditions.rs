@@ -2,12 +2,18 @@ use std::{fs, process::Command, thread};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Outcome, contenders::POOL, runner::CONNECTIONS};
+use crate::{
+    Outcome,
+    contenders::POOL,
+    runner::{CONNECTIONS, TURNS},
+};
 
 /// Where and how a run was made.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Conditions {
     pub rounds: usize,
+    /// Of each round.
+    pub turns: u32,
     pub seconds: f64,
     pub leads: u64,
     pub cores: usize,
@@ -37,6 +43,7 @@ impl Conditions {
         let load = fs::read_to_string("/proc/loadavg")?;
         Ok(Self {
             rounds,
+            turns: TURNS,
             seconds,
             leads,
             cores: thread::available_parallelism()?.get(),

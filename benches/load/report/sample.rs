@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Outcome, generate::Report};
 
+/// How a refusal begins.
+const REFUSED: &str = "ResourceExhausted";
+
 /// One measurement.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sample {
@@ -15,6 +18,8 @@ pub struct Sample {
     pub p999: f64,
     /// Calls that failed or were answered wrongly.
     pub errors: f64,
+    /// Those among them for which the server had no room.
+    pub refused: f64,
     /// Time on a processor for each call: of the server, of PostgreSQL and of the client.
     pub server: f64,
     pub database: f64,
@@ -28,12 +33,17 @@ impl Sample {
         for (error, count) in &report.errors {
             eprintln!("bench:   {count} calls: {error}");
         }
+        let refusals = report
+            .errors
+            .iter()
+            .filter(|(error, _)| error.starts_with(REFUSED));
         Self {
             throughput: report.throughput,
             p50: number(report.p50),
             p99: number(report.p99),
             p999: number(report.p999),
             errors: number(report.errors.values().sum()),
+            refused: number(refusals.map(|(_, count)| count).sum()),
             server: server.as_secs_f64() * 1e6 / calls,
             database: database.as_secs_f64() * 1e6 / calls,
             client: number(report.cpu) / calls,
@@ -75,7 +85,7 @@ impl fmt::Display for Sample {
     }
 }
 
-/// All rounds of one contender, and the median of each figure.
+/// All turns of one contender, and the median of each figure.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Summary {
     pub median: Sample,
@@ -91,8 +101,9 @@ impl Summary {
                 p50: median(|sample| sample.p50),
                 p99: median(|sample| sample.p99),
                 p999: median(|sample| sample.p999),
-                // None may fail in any round.
+                // None may fail in any turn.
                 errors: samples.iter().map(|sample| sample.errors).sum(),
+                refused: samples.iter().map(|sample| sample.refused).sum(),
                 server: median(|sample| sample.server),
                 database: median(|sample| sample.database),
                 client: median(|sample| sample.client),
@@ -100,6 +111,17 @@ impl Summary {
             },
             samples,
         }
+    }
+
+    /// How many times another one's figure this one's is: the median of the ratios of turns that follow each other, so that what a
+    /// neighbour does for longer than a turn falls on both.
+    pub fn ratio(&self, other: &Self, figure: fn(&Sample) -> f64) -> f64 {
+        let turns = self.samples.iter().zip(&other.samples);
+        median(
+            turns
+                .map(|(ours, theirs)| figure(ours) / figure(theirs))
+                .collect(),
+        )
     }
 }
 

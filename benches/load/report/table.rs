@@ -50,6 +50,7 @@ fn write(results: &Results, text: &mut String) -> std::fmt::Result {
 fn conditions(conditions: &Conditions, text: &mut String) -> std::fmt::Result {
     let Conditions {
         rounds,
+        turns,
         seconds,
         leads,
         cores,
@@ -67,8 +68,8 @@ fn conditions(conditions: &Conditions, text: &mut String) -> std::fmt::Result {
     } = conditions;
     writeln!(
         text,
-        "Medians of {rounds} rounds of {seconds} s in turns, {leads} leads. {cores} cores ({processor}), shared by client, server \
-         and database; Linux {kernel}; load average before the run {load_average}. {pool} connections to PostgreSQL for each \
+        "Medians of {rounds} rounds of {seconds} s, each in {turns} turns, {leads} leads. {cores} cores ({processor}), shared by \
+         client, server and database; Linux {kernel}; load average before the run {load_average}. {pool} connections to PostgreSQL for each \
          contender, {connections} to the server. Profile `{profile}`; {rustc}; {postgres}; {go}; Node {node}; {python}."
     )
 }
@@ -88,6 +89,7 @@ fn row(name: &str, sample: &Sample, text: &mut String) -> std::fmt::Result {
         p99,
         p999,
         errors,
+        refused: _,
         server,
         database,
         client,

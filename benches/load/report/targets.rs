@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Results, Sample, mebibytes, median};
+use super::{Results, Summary, mebibytes, median};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Target {
@@ -42,7 +42,7 @@ struct Judge<'a> {
     targets: Vec<Target>,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
     /// Beside what bounds leash.
     fn ceilings(&mut self) {
         for (name, experiment, ours, theirs, least) in [
@@ -130,7 +130,7 @@ impl Judge<'_> {
                     self.of("json-list-8", &way("grpc")),
                 );
                 if let (Some(json), Some(grpc)) = (json, grpc) {
-                    let ratio = json.server / grpc.server;
+                    let ratio = json.ratio(grpc, |turn| turn.server);
                     self.add(
                         &format!("page of 100, {name}: server's CPU, JSON over {label} / gRPC"),
                         AtMost(2.0),
@@ -155,7 +155,11 @@ impl Judge<'_> {
     fn latency(&mut self) {
         let results = self.results;
         for (name, summary) in &results.steady {
-            let spread = summary.samples.iter().map(|turn| turn.p99 / turn.p50);
+            let spread = summary.samples.iter().map(|turn| match turn.refused {
+                0.0 => turn.p99 / turn.p50,
+                // Who was refused would have waited longest.
+                _ => turn.seconds * 1e6 / turn.p50,
+            });
             let name = format!("{name}, GetLead at 70 % of the highest throughput: p99 / p50");
             self.add(&name, AtMost(6.0), median(spread.collect()));
         }
@@ -187,9 +191,15 @@ impl Judge<'_> {
     /// Speed counts only where answers are right.
     fn errors(&mut self) {
         let results = self.results;
-        let all = results.work.values().flatten().chain(&results.steady);
+        let all = results.work.values().flatten();
         let of_leash = all.filter(|(name, _)| name.starts_with("leash"));
         let failed: f64 = of_leash.map(|(_, summary)| summary.median.errors).sum();
+        // Where calls come whatever the server can take, those that it refuses count as latency.
+        let at_a_rate = results.steady.values().map(|summary| &summary.median);
+        let failed = failed
+            + at_a_rate
+                .map(|turn| turn.errors - turn.refused)
+                .sum::<f64>();
         let held: u64 = results.memory.values().map(|memory| memory.errors).sum();
         let held = u32::try_from(held).map_or(f64::INFINITY, f64::from);
         self.add("failed calls of leash", AtMost(0.0), failed + held);
@@ -198,14 +208,13 @@ impl Judge<'_> {
     fn throughput(&mut self, name: &str, experiment: &str, ours: &str, theirs: &str, least: f64) {
         if let (Some(ours), Some(theirs)) = (self.of(experiment, ours), self.of(experiment, theirs))
         {
-            let ratio = ours.throughput / theirs.throughput;
+            let ratio = ours.ratio(theirs, |turn| turn.throughput);
             self.add(name, AtLeast(least), ratio);
         }
     }
 
-    fn of(&self, experiment: &str, contender: &str) -> Option<Sample> {
-        let summary = self.results.work.get(experiment)?.get(contender)?;
-        Some(summary.median.clone())
+    fn of(&self, experiment: &str, contender: &str) -> Option<&'a Summary> {
+        self.results.work.get(experiment)?.get(contender)
     }
 
     fn add(&mut self, name: &str, bound: Bound, measured: f64) {

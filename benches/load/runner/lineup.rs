@@ -20,6 +20,9 @@ use crate::{
     seed::Seeded,
 };
 
+/// Into so many turns a round of each contender is divided, so that what a neighbour does falls on all of them.
+pub const TURNS: u32 = 5;
+
 /// Something that is measured, and under which name.
 pub enum Contender {
     Server {
@@ -80,19 +83,20 @@ impl Contender {
 }
 
 impl Bench {
-    /// Measures each of them in turn, as often as there are rounds.
+    /// Measures each of them in turn, several times in each round.
     pub fn in_turns(
         &self,
         lineup: &[Contender],
         load: &Load,
     ) -> Outcome<BTreeMap<String, Summary>> {
         let mut samples: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
-        for round in 1..=self.rounds {
+        let load = load.turn_of(TURNS);
+        let turns = self.rounds * TURNS as usize;
+        for turn in 1..=turns {
             for contender in lineup {
-                let sample = contender.measure(self, load)?;
+                let sample = contender.measure(self, &load)?;
                 say(&format!(
-                    "  {round}/{} {:22} {sample}",
-                    self.rounds,
+                    "  {turn:2}/{turns} {:22} {sample}",
                     contender.name()
                 ));
                 samples

@@ -23,6 +23,7 @@ use clap::Args;
 pub use self::{
     calibration::Script,
     databases::{Databases, database_name, socket_directory},
+    lineup::TURNS,
     measure::CONNECTIONS,
 };
 use crate::{
@@ -53,11 +54,11 @@ const RESULTS: &str = "load.json";
 
 #[derive(Clone, Debug, Args)]
 pub struct Run {
-    /// Times that each contender is measured, in turns.
+    /// Times that each contender is measured, in turns with the others.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
 
-    /// How long each time takes.
+    /// How long each time takes, all its turns together.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
 
