@@ -239,6 +239,11 @@ impl Message {
     }
 
     pub fn position_numbered(&self, number: u32) -> Option<usize> {
+        // Most fields are declared in the order of their numbers, which have no gaps.
+        let likely = (number as usize).wrapping_sub(1);
+        if (self.fields.get(likely)).is_some_and(|field| field.number == number) {
+            return Some(likely);
+        }
         let found = self
             .numbers
             .binary_search_by_key(&number, |&(number, _)| number);

@@ -61,6 +61,7 @@ pub fn entry(mut bytes: &[u8]) -> Result<[Option<Raw<'_>>; 2], Malformed> {
     Ok(entry)
 }
 
+#[inline]
 fn take_field<'a>(bytes: &mut &'a [u8]) -> Result<(u32, Raw<'a>), Malformed> {
     let tag = take_varint(bytes)?;
     let number = u32::try_from(tag >> 3).map_err(|_| Malformed)?;
