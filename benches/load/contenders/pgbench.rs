@@ -68,7 +68,6 @@ impl Pgbench {
             p99: quantile(0.99),
             p999: quantile(0.999),
             errors: failed,
-            refused: 0.0,
             server: 0.0,
             database: each(database),
             client: each(own),

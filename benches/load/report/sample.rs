@@ -4,9 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Outcome, generate::Report};
 
-/// How a refusal begins.
-const REFUSED: &str = "ResourceExhausted";
-
 /// One measurement.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sample {
@@ -18,8 +15,6 @@ pub struct Sample {
     pub p999: f64,
     /// Calls that failed or were answered wrongly.
     pub errors: f64,
-    /// Those among them for which the server had no room.
-    pub refused: f64,
     /// Time on a processor for each call: of the server, of PostgreSQL and of the client.
     pub server: f64,
     pub database: f64,
@@ -33,17 +28,12 @@ impl Sample {
         for (error, count) in &report.errors {
             eprintln!("bench:   {count} calls: {error}");
         }
-        let refusals = report
-            .errors
-            .iter()
-            .filter(|(error, _)| error.starts_with(REFUSED));
         Self {
             throughput: report.throughput,
             p50: number(report.p50),
             p99: number(report.p99),
             p999: number(report.p999),
             errors: number(report.errors.values().sum()),
-            refused: number(refusals.map(|(_, count)| count).sum()),
             server: server.as_secs_f64() * 1e6 / calls,
             database: database.as_secs_f64() * 1e6 / calls,
             client: number(report.cpu) / calls,
@@ -103,7 +93,6 @@ impl Summary {
                 p999: median(|sample| sample.p999),
                 // None may fail in any turn.
                 errors: samples.iter().map(|sample| sample.errors).sum(),
-                refused: samples.iter().map(|sample| sample.refused).sum(),
                 server: median(|sample| sample.server),
                 database: median(|sample| sample.database),
                 client: median(|sample| sample.client),

@@ -89,7 +89,6 @@ fn row(name: &str, sample: &Sample, text: &mut String) -> std::fmt::Result {
         p99,
         p999,
         errors,
-        refused: _,
         server,
         database,
         client,

@@ -155,11 +155,7 @@ impl<'a> Judge<'a> {
     fn latency(&mut self) {
         let results = self.results;
         for (name, summary) in &results.steady {
-            let spread = summary.samples.iter().map(|turn| match turn.refused {
-                0.0 => turn.p99 / turn.p50,
-                // Who was refused would have waited longest.
-                _ => turn.seconds * 1e6 / turn.p50,
-            });
+            let spread = summary.samples.iter().map(|turn| turn.p99 / turn.p50);
             let name = format!("{name}, GetLead at 70 % of the highest throughput: p99 / p50");
             self.add(&name, AtMost(6.0), median(spread.collect()));
         }
@@ -191,15 +187,9 @@ impl<'a> Judge<'a> {
     /// Speed counts only where answers are right.
     fn errors(&mut self) {
         let results = self.results;
-        let all = results.work.values().flatten();
+        let all = results.work.values().flatten().chain(&results.steady);
         let of_leash = all.filter(|(name, _)| name.starts_with("leash"));
         let failed: f64 = of_leash.map(|(_, summary)| summary.median.errors).sum();
-        // Where calls come whatever the server can take, those that it refuses count as latency.
-        let at_a_rate = results.steady.values().map(|summary| &summary.median);
-        let failed = failed
-            + at_a_rate
-                .map(|turn| turn.errors - turn.refused)
-                .sum::<f64>();
         let held: u64 = results.memory.values().map(|memory| memory.errors).sum();
         let held = u32::try_from(held).map_or(f64::INFINITY, f64::from);
         self.add("failed calls of leash", AtMost(0.0), failed + held);
