@@ -9,7 +9,7 @@ const LONGEST: u64 = 120_000_000;
 pub struct Tally {
     /// Latencies of the calls that went well, in microseconds.
     pub latencies: Histogram<u64>,
-    /// What the others came to, and how many.
+    /// What the others came to, each number in it as `N`, and how many.
     pub errors: BTreeMap<String, u64>,
     /// When the last one ended.
     pub last: Option<Instant>,
@@ -25,7 +25,7 @@ impl Tally {
                 let micros = u64::try_from((now - due).as_micros()).unwrap_or(LONGEST);
                 self.latencies.saturating_record(micros.max(1));
             }
-            Err(error) => *self.errors.entry(error).or_default() += 1,
+            Err(error) => *self.errors.entry(numberless(&error)).or_default() += 1,
         }
     }
 
@@ -37,6 +37,15 @@ impl Tally {
         }
         self.last = self.last.max(other.last);
     }
+}
+
+/// Refusals tell each caller a delay of its own, and are of one kind all the same.
+fn numberless(error: &str) -> String {
+    let words = error.split(' ').map(|word| match word.parse::<u64>() {
+        Ok(_) => "N",
+        Err(_) => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl Default for Tally {
