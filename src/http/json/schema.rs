@@ -1,11 +1,12 @@
 //! What the descriptors say of the messages, laid out for reading and writing them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use prost_reflect::{DescriptorPool, EnumDescriptor, FieldDescriptor, MessageDescriptor};
 
-use super::write::absent;
+use super::write::write_absent;
 
 /// Every message of a pool.
 pub struct Schema {
@@ -22,6 +23,10 @@ pub struct Message {
     pub form: Form,
     /// In the order in which they are declared, which is the order in which they are written.
     pub fields: Vec<Field>,
+    /// What is written where a field is not there, its key included, of all fields one after another.
+    absent: Vec<u8>,
+    /// Where that of each field begins, and where it ends.
+    absent_at: Vec<usize>,
     /// The fields' positions by their names, in proto and in JSON.
     names: HashMap<Box<str>, usize>,
     /// The fields' positions by their numbers, in the order of these.
@@ -50,8 +55,6 @@ pub struct Field {
     pub number: u32,
     /// The name in JSON, quoted, with a comma before it and the colon.
     pub key: Box<[u8]>,
-    /// What is written where the field is not there, its key included; nothing where it is left out.
-    pub absent: Box<[u8]>,
     pub kind: Kind,
     pub shape: Shape,
     /// Which of the message's oneofs it belongs to; an `optional` field is in one of its own.
@@ -150,7 +153,6 @@ impl Schema {
                 Field {
                     name: field.name().into(),
                     number: field.number(),
-                    absent: absent(&key, &kind, &shape),
                     key: key.into(),
                     kind,
                     shape,
@@ -160,6 +162,11 @@ impl Schema {
                 }
             })
             .collect();
+        let (mut absent, mut absent_at) = (Vec::new(), vec![0]);
+        for field in &fields {
+            write_absent(&mut absent, field);
+            absent_at.push(absent.len());
+        }
         let mut names = HashMap::new();
         for (position, field) in in_order(&descriptor).iter().enumerate() {
             names.insert(field.name().into(), position);
@@ -178,6 +185,8 @@ impl Schema {
             form: form_of(descriptor.full_name()),
             descriptor,
             fields,
+            absent,
+            absent_at,
             names,
             numbers,
         }
@@ -228,6 +237,11 @@ impl Schema {
 }
 
 impl Message {
+    /// What is written where these fields are not there.
+    pub fn absent(&self, positions: Range<usize>) -> &[u8] {
+        &self.absent[self.absent_at[positions.start]..self.absent_at[positions.end]]
+    }
+
     /// The field of this name, in proto or in JSON.
     pub fn field_named(&self, name: &str) -> Option<&Field> {
         self.position_named(name)

@@ -68,9 +68,29 @@ impl World {
     }
 
     fn write(&self, message: &DynamicMessage) -> Json {
+        self.write_bytes(&message.encode_to_vec())
+    }
+
+    fn write_bytes(&self, bytes: &[u8]) -> Json {
         let id = self.schema.id_of("test.All").expect("the message");
-        let text = self.schema.json(id, &message.encode_to_vec());
+        let text = self.schema.json(id, bytes);
         serde_json::from_slice(&text.expect("well-formed")).expect("JSON")
+    }
+
+    /// Each field of a message alone, in the order in which they are declared. They are encoded in that of their numbers.
+    fn parts_as_declared(&self, message: &DynamicMessage) -> Vec<Vec<u8>> {
+        let id = self.schema.id_of("test.All").expect("the message");
+        let declared = self.schema.get(id).fields.iter();
+        let part = |number| {
+            let field = self.all.get_field(number)?;
+            let mut part = DynamicMessage::new(self.all.clone());
+            let value = message
+                .has_field(&field)
+                .then(|| message.get_field(&field))?;
+            part.set_field(&field, value.into_owned());
+            Some(part.encode_to_vec())
+        };
+        declared.filter_map(|field| part(field.number)).collect()
     }
 
     fn read(&self, json: &Json) -> Result<DynamicMessage, Mismatch> {
@@ -416,6 +436,24 @@ proptest! {
         let read = world.read(&ours);
         let again = world.write(&read.expect("what we write can be read"));
         prop_assert_eq!(self::difference(&again, &ours), None);
+    }
+
+    #[test]
+    fn fields_may_come_in_any_order(seed: u64) {
+        let world = World::new();
+        let message = Dice(seed).message(&world.all, 1);
+        let json = world.write(&message);
+
+        let parts = world.parts_as_declared(&message);
+        prop_assert_eq!(difference(&world.write_bytes(&parts.concat()), &json), None);
+        let backwards: Vec<_> = parts.iter().rev().cloned().collect();
+        prop_assert_eq!(difference(&world.write_bytes(&backwards.concat()), &json), None);
+
+        // Of two values the last counts, and lists go on.
+        let mut twice = message.clone();
+        twice.merge(message.encode_to_vec().as_slice()).expect("well-formed");
+        let written = world.write_bytes(&[parts.concat(), parts.concat()].concat());
+        prop_assert_eq!(difference(&written, &world.write(&twice)), None);
     }
 
     #[test]

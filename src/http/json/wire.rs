@@ -47,22 +47,37 @@ pub fn take_values<'a>(
     Ok(())
 }
 
-/// The last values of the fields 1 and 2, which are the key and the value of a map's entry.
-pub fn entry(mut bytes: &[u8]) -> Result<[Option<Raw<'_>>; 2], Malformed> {
-    let mut entry = [None, None];
+/// The last values of the fields 1 and 2, which are the key and the value of a map's entry, or a time's seconds and nanoseconds.
+pub fn first_two(mut bytes: &[u8]) -> Result<[Option<Raw<'_>>; 2], Malformed> {
+    let mut values = [None, None];
     while !bytes.is_empty() {
         let (number, raw) = take_field(&mut bytes)?;
         match number {
-            1 => entry[0] = Some(raw),
-            2 => entry[1] = Some(raw),
+            1 => values[0] = Some(raw),
+            2 => values[1] = Some(raw),
             _ => {}
         }
     }
-    Ok(entry)
+    Ok(values)
 }
 
+/// Another value of the field with this number, if that is what comes next.
+pub fn take_another<'a>(bytes: &mut &'a [u8], number: u32) -> Result<Option<Raw<'a>>, Malformed> {
+    let mut ahead = *bytes;
+    if ahead.is_empty() {
+        return Ok(None);
+    }
+    let (next, raw) = take_field(&mut ahead)?;
+    if next != number {
+        return Ok(None);
+    }
+    *bytes = ahead;
+    Ok(Some(raw))
+}
+
+/// The next field's number and value.
 #[inline]
-fn take_field<'a>(bytes: &mut &'a [u8]) -> Result<(u32, Raw<'a>), Malformed> {
+pub fn take_field<'a>(bytes: &mut &'a [u8]) -> Result<(u32, Raw<'a>), Malformed> {
     let tag = take_varint(bytes)?;
     let number = u32::try_from(tag >> 3).map_err(|_| Malformed)?;
     let raw = match tag & 7 {
@@ -86,6 +101,11 @@ pub fn take_varint(bytes: &mut &[u8]) -> Result<u64, Malformed> {
         *bytes = rest;
         return Ok(u64::from(*byte));
     }
+    take_long_varint(bytes)
+}
+
+#[cold]
+fn take_long_varint(bytes: &mut &[u8]) -> Result<u64, Malformed> {
     decode_varint(bytes).map_err(|_| Malformed)
 }
 
