@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use chrono::Utc;
-use http::{Extensions, HeaderMap, header::AUTHORIZATION};
+use http::{Extensions, HeaderMap, HeaderName, header::AUTHORIZATION};
 
 use super::admission;
 use super::rate::{Failures, KeyRate, Peer};
@@ -21,8 +21,8 @@ use crate::repository::Repository;
 use crate::telemetry::call;
 use crate::telemetry::metrics::{self, AuthenticationFailure, Shed};
 
-const X_API_KEY: &str = "x-api-key";
-const X_ACTOR_ID: &str = "x-actor-id";
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const X_ACTOR_ID: HeaderName = HeaderName::from_static("x-actor-id");
 
 /// Base64 as clients write it, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -85,9 +85,12 @@ pub fn scope_of<T>(request: &tonic::Request<T>, needs: Permission) -> Result<Sco
         .get::<Caller>()
         .ok_or(Error::Unauthenticated(NO_KEY))?;
     scope.require(needs)?;
-    let actor = actor
-        .clone()
-        .ok_or_else(|| Error::invalid(X_ACTOR_ID, "must be 1 to 64 visible ASCII characters"))?;
+    let actor = actor.clone().ok_or_else(|| {
+        Error::invalid(
+            X_ACTOR_ID.as_str(),
+            "must be 1 to 64 visible ASCII characters",
+        )
+    })?;
     Ok(Scope {
         actor,
         ..scope.clone()
@@ -189,8 +192,8 @@ fn digest_of(headers: &HeaderMap) -> Result<KeyDigest, Failure> {
 
 /// What stands behind the scheme in `authorization`, or else in `x-api-key`.
 fn sent_key(headers: &HeaderMap) -> Option<&str> {
-    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
-    let sent = match text(AUTHORIZATION.as_str()) {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let sent = match text(AUTHORIZATION) {
         Some(value) => match value.split_once(' ') {
             Some((scheme, key)) if is_known_scheme(scheme) => key.trim_start(),
             _ if is_known_scheme(value) => "",

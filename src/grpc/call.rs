@@ -12,7 +12,7 @@ use futures_util::FutureExt as _;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper::body::{Frame, SizeHint};
-use tonic::Code;
+use tonic::{Code, Status};
 use uuid::Uuid;
 
 use crate::domain::id::is_well_formed;
@@ -22,9 +22,6 @@ use crate::telemetry::call::{self, Call, Protocol};
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-
-/// The trailer with the code.
-const GRPC_STATUS: &str = "grpc-status";
 
 /// The protocol of a request, by its content type.
 pub fn protocol_of(headers: &HeaderMap) -> Protocol {
@@ -106,7 +103,7 @@ fn note(call: &Call, code: Code) {
 }
 
 fn code_in(headers: &HeaderMap) -> Option<Code> {
-    let code = headers.get(GRPC_STATUS)?;
+    let code = headers.get(Status::GRPC_STATUS)?;
     Some(Code::from_bytes(code.as_bytes()))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::Response;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Status};
@@ -14,7 +14,7 @@ use tonic_types::ErrorDetails;
 use super::status::{DOMAIN, with_request_info, written};
 use crate::repository::{Repository, Written};
 
-pub const GRPC_TIMEOUT: &str = "grpc-timeout";
+pub const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// When a call ends at the latest; an extension of the request.
 #[derive(Debug, Clone, Copy)]
@@ -116,10 +116,7 @@ mod tests {
     use super::*;
 
     fn timeout(value: &str) -> Option<Duration> {
-        let headers = [(
-            GRPC_TIMEOUT.parse().expect("a name"),
-            value.parse().expect("a value"),
-        )];
+        let headers = [(GRPC_TIMEOUT, value.parse().expect("a value"))];
         timeout_of(&HeaderMap::from_iter(headers)).ok().flatten()
     }
 

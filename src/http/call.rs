@@ -8,9 +8,9 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::{ALLOW, CONTENT_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use http_body_util::BodyExt as _;
-use tonic::Status;
+use tonic::{Code, Status};
 use tower::ServiceExt as _;
 
 use super::awaited::{Awaited, awaited};
@@ -24,6 +24,8 @@ use crate::grpc::admission::Place;
 use crate::grpc::deadline::{Deadline, timeout_of, within};
 use crate::grpc::note_method;
 use crate::telemetry::call::request_id;
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// A byte that says "not compressed", and four for the length.
 const FRAME_HEADER: usize = 5;
@@ -185,15 +187,14 @@ impl Front {
             refusal.headers.extend(metadata::of_answer(&head.headers));
             refusal
         };
-        if let Some(error) = Status::from_header_map(&head.headers).filter(is_error) {
+        if let Some(error) = error_in(&head.headers) {
             return Err(refuse(error));
         }
         let collected = body
             .collect()
             .await
             .map_err(|_| malformed_answer(Malformed))?;
-        let error = collected.trailers().and_then(Status::from_header_map);
-        if let Some(error) = error.filter(is_error) {
+        if let Some(error) = collected.trailers().and_then(error_in) {
             return Err(refuse(error));
         }
         let message = unframed(&collected.to_bytes()).ok_or_else(|| malformed_answer(Malformed))?;
@@ -208,8 +209,13 @@ pub fn options(allow: HeaderValue) -> Response {
     response
 }
 
-fn is_error(status: &Status) -> bool {
-    status.code() != tonic::Code::Ok
+/// The error that headers or trailers tell of.
+fn error_in(headers: &HeaderMap) -> Option<Status> {
+    // The rest is read only of those.
+    match Code::from_bytes(headers.get(Status::GRPC_STATUS)?.as_bytes()) {
+        Code::Ok => None,
+        _ => Status::from_header_map(headers),
+    }
 }
 
 fn malformed_answer(_: Malformed) -> Refusal {
@@ -230,7 +236,7 @@ fn unframed(frame: &Bytes) -> Option<Bytes> {
 /// Whether keys that the request does not have are errors (RFC 7240, section 4.4).
 fn is_strict(headers: &HeaderMap) -> bool {
     headers
-        .get_all("prefer")
+        .get_all(PREFER)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split([',', ';']))

@@ -7,8 +7,9 @@ use crate::grpc::X_REQUEST_ID;
 use crate::grpc::deadline::GRPC_TIMEOUT;
 
 /// Headers that pass under their own names. `x-request-id` is set by the front.
-const PASSED: [HeaderName; 6] = [
+const PASSED: [HeaderName; 7] = [
     AUTHORIZATION,
+    GRPC_TIMEOUT,
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("traceparent"),
     HeaderName::from_static("idempotency-key"),
@@ -38,13 +39,11 @@ fn is_reserved(name: &str) -> bool {
 pub fn of_call(headers: &HeaderMap, request_id: Option<HeaderValue>) -> HeaderMap {
     let mut metadata = HeaderMap::with_capacity(8);
     metadata.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    for name in &PASSED {
-        for value in headers.get_all(name) {
+    // Requests have few headers, so that each of them is looked at rather than looked for.
+    for (name, value) in headers {
+        if PASSED.contains(name) {
             metadata.append(name, value.clone());
         }
-    }
-    if let Some(timeout) = headers.get(GRPC_TIMEOUT) {
-        metadata.insert(GRPC_TIMEOUT, timeout.clone());
     }
     for (name, value) in headers {
         let given = name.as_str().strip_prefix(PREFIX);
