@@ -169,9 +169,12 @@ impl HttpBody for Watched {
 
 /// The id that the request brought, or a new one.
 fn request_id_of(headers: &HeaderMap) -> Arc<str> {
-    headers
-        .get(X_REQUEST_ID)
-        .and_then(|id| id.to_str().ok())
-        .filter(|id| is_well_formed(id))
-        .map_or_else(|| Uuid::now_v7().to_string().into(), Arc::from)
+    let given = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok());
+    match given.filter(|id| is_well_formed(id)) {
+        Some(id) => id.into(),
+        None => (&*Uuid::now_v7()
+            .hyphenated()
+            .encode_lower(&mut Uuid::encode_buffer()))
+            .into(),
+    }
 }
