@@ -1,5 +1,7 @@
 //! Path templates as `google.api.http` has them: `/v1/{name=shelves/*}/books/{id}:move`.
 
+use std::borrow::Cow;
+
 /// A path template, split at its slashes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Template {
@@ -106,47 +108,49 @@ impl Template {
         Ok(rest)
     }
 
-    /// What the path binds, if it is one of this template's. `path` is split at its slashes and still encoded.
+    /// What the path binds, if it is one of this template's.
     pub fn bind<'t>(&'t self, path: &Path<'_>) -> Option<Vec<Binding<'t>>> {
-        let mut segments: Vec<&str> = path.decoded.iter().map(String::as_str).collect();
-        if let Some(verb) = &self.verb {
-            let last = segments.last_mut()?;
-            *last = last.strip_suffix(verb.as_str())?.strip_suffix(':')?;
-        }
         let is_open = self.segments.last() == Some(&Segment::Rest);
         let fixed = self.segments.len() - usize::from(is_open);
-        if segments.len() < fixed || (segments.len() > fixed && !is_open) {
+        let length = path.decoded.len();
+        if length < fixed || (length > fixed && !is_open) {
             return None;
         }
-        let fits = self
-            .segments
-            .iter()
-            .zip(&segments)
-            .all(|(own, given)| !matches!(own, Segment::Literal(literal) if literal != given));
+        let last = path.decoded.last()?;
+        let last = match &self.verb {
+            Some(verb) => last.strip_suffix(verb.as_str())?.strip_suffix(':')?,
+            None => last,
+        };
+        let given = Given { path, last };
+        let fits = (0..).zip(&self.segments).all(|(position, own)| match own {
+            Segment::Literal(literal) => literal == given.segment(position),
+            Segment::One | Segment::Rest => true,
+        });
         fits.then(|| {
             let bind = |variable: &'t Variable| Binding {
                 field: &variable.field,
-                value: self.value(variable, &segments, path),
+                value: self.value(variable, &given),
             };
             self.variables.iter().map(bind).collect()
         })
     }
 
-    fn value(&self, variable: &Variable, segments: &[&str], path: &Path<'_>) -> String {
+    fn value(&self, variable: &Variable, given: &Given<'_>) -> String {
         let bound = &self.segments[variable.start..variable.end];
         if let [Segment::One | Segment::Literal(_)] = bound {
-            return segments[variable.start].to_owned();
+            return given.segment(variable.start).to_owned();
         }
         // An encoded slash stays encoded where a plain one separates.
         let end = match bound.last() {
-            Some(Segment::Rest) => segments.len(),
+            Some(Segment::Rest) => given.path.raw.len(),
             _ => variable.end,
         };
-        let is_last = |position: usize| position + 1 == segments.len();
         let parts: Vec<String> = (variable.start..end)
-            .map(|position| match path.raw[position] {
-                raw if is_last(position) || !raw.contains('%') => segments[position].to_owned(),
-                _ => segments[position].replace('/', "%2F"),
+            .map(|position| match given.path.raw[position] {
+                raw if given.is_last(position) || !raw.contains('%') => {
+                    given.segment(position).to_owned()
+                }
+                _ => given.segment(position).replace('/', "%2F"),
             })
             .collect();
         parts.join("/")
@@ -182,10 +186,31 @@ fn is_identifier(text: &str) -> bool {
         && text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_')
 }
 
-/// The path of a request.
+/// The path of a request, split at its slashes: as it came, and decoded.
 pub struct Path<'p> {
     raw: Vec<&'p str>,
-    decoded: Vec<String>,
+    decoded: Vec<Cow<'p, str>>,
+}
+
+/// What a template is compared with.
+struct Given<'a> {
+    path: &'a Path<'a>,
+    /// Without the verb.
+    last: &'a str,
+}
+
+impl Given<'_> {
+    fn is_last(&self, position: usize) -> bool {
+        position + 1 == self.path.decoded.len()
+    }
+
+    fn segment(&self, position: usize) -> &str {
+        if self.is_last(position) {
+            self.last
+        } else {
+            &self.path.decoded[position]
+        }
+    }
 }
 
 /// A percent sign without two hexadecimal digits, or bytes that are not UTF-8.
@@ -203,7 +228,7 @@ impl<'p> Path<'p> {
     }
 }
 
-fn decode(segment: &str) -> Result<String, InvalidPath> {
+fn decode(segment: &str) -> Result<Cow<'_, str>, InvalidPath> {
     let is_sound = segment
         .split('%')
         .skip(1)
@@ -212,7 +237,7 @@ fn decode(segment: &str) -> Result<String, InvalidPath> {
         return Err(InvalidPath);
     }
     let decoded = percent_encoding::percent_decode_str(segment).decode_utf8();
-    Ok(decoded.map_err(|_| InvalidPath)?.into_owned())
+    decoded.map_err(|_| InvalidPath)
 }
 
 #[cfg(test)]
