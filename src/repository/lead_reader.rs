@@ -69,7 +69,7 @@ impl LeadReader {
                 company_id,
             };
             // A statement of several calls is nobody's: it has a call of its own, which ends when all of them are over.
-            async move { calls.begin().attend(round.find(&ids)).await }
+            async move { calls.begin().attend(round.find(&ids.into())).await }
         });
         Self {
             db: db.clone(),
@@ -116,7 +116,7 @@ impl LeadReader {
             db.system = "sqlite",
             db.operation = "SELECT",
         );
-        let found = embedded.read(move |connection| select(connection, &[sql]));
+        let found = embedded.read(move |connection| list_in_file(connection, &sql));
         found.instrument(span).await
     }
 }
@@ -147,28 +147,57 @@ static SELECT_IN_FILE: LazyLock<String> = LazyLock::new(|| {
     let lead = leads::COLUMNS.as_str();
     format!("SELECT {lead} FROM lead l WHERE l.company_id = ")
 });
+static SELECT_ONE_IN_FILE: LazyLock<String> =
+    LazyLock::new(|| format!("{}? AND l.id = ?", *SELECT_IN_FILE));
 static SELECT_PETS_IN_FILE: LazyLock<String> = LazyLock::new(|| {
     let pet = pets::COLUMNS.as_str();
     format!("SELECT {pet} FROM pet p WHERE p.company_id = ? AND p.lead_id = ?")
 });
 
-/// The leads that statements find in a SQLite file, with their pets, all of one moment.
-///
-/// A statement costs nothing beside what it finds there: pets are asked for lead by lead, so that nothing is read twice. They are put
-/// in order here, as SQLite would write each row and read it once more to sort them.
-fn select(connection: &mut Connection, statements: &[Sql]) -> Result<Vec<Lead>> {
+/// The leads with these ids in a SQLite file, in their order.
+fn find_in_file(
+    connection: &mut Connection,
+    company_id: &str,
+    ids: &[String],
+) -> Result<Vec<Option<Lead>>> {
     let moment = connection.transaction()?;
-    let mut found = Vec::new();
-    for sql in statements {
-        let mut statement = prepared(&moment, sql)?;
-        let mut rows = statement.raw_query();
-        while let Some(row) = rows.next()? {
-            found.push(leads::read(Row::embedded(row))?);
-        }
+    let mut statement = moment.prepare_cached(&SELECT_ONE_IN_FILE)?;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let mut rows = statement.query((company_id, id))?;
+        let row = rows.next()?;
+        found.push(row.map(|row| leads::read(Row::embedded(row))).transpose()?);
     }
+    drop(statement);
+    add_pets(&moment, &mut found.iter_mut().flatten())?;
+    moment.commit()?;
+    Ok(found)
+}
+
+/// The leads that a statement finds in a SQLite file.
+fn list_in_file(connection: &mut Connection, sql: &Sql) -> Result<Vec<Lead>> {
+    let moment = connection.transaction()?;
+    let mut statement = prepared(&moment, sql)?;
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(leads::read(Row::embedded(row))?);
+    }
+    drop(rows);
+    drop(statement);
+    add_pets(&moment, &mut found.iter_mut())?;
+    moment.commit()?;
+    Ok(found)
+}
+
+/// Gives leads their pets, as they are at the moment at which the leads were found.
+///
+/// A statement costs nothing beside what it finds in a file: pets are asked for lead by lead, so that nothing is read twice. They are
+/// put in order here, as SQLite would write each row and read it once more to sort them.
+fn add_pets(moment: &Connection, leads: &mut dyn Iterator<Item = &mut Lead>) -> Result<()> {
     let mut statement = moment.prepare_cached(&SELECT_PETS_IN_FILE)?;
     let mut places = Places::default();
-    for lead in &mut found {
+    for lead in leads {
         places.clear();
         let mut rows = statement.query((&lead.company_id, &lead.id))?;
         while let Some(row) = rows.next()? {
@@ -177,9 +206,7 @@ fn select(connection: &mut Connection, statements: &[Sql]) -> Result<Vec<Lead>> 
             }
         }
     }
-    drop(statement);
-    moment.commit()?;
-    Ok(found)
+    Ok(())
 }
 
 struct Round {
@@ -191,9 +218,9 @@ struct Round {
 }
 
 impl Round {
-    async fn find(&self, ids: &[String]) -> Vec<Result<Option<Arc<Lead>>>> {
+    async fn find(&self, ids: &Arc<[String]>) -> Vec<Result<Option<Arc<Lead>>>> {
         match self.find_all(ids).await {
-            Ok(found) => ids.iter().map(|id| Ok(found.get(id).cloned())).collect(),
+            Ok(found) => found.into_iter().map(Ok).collect(),
             // A row that cannot be read fails those who asked for it, and nobody else.
             Err(Error::Internal(_)) if ids.iter().any(|id| *id != ids[0]) => {
                 self.find_each(ids).await
@@ -206,8 +233,8 @@ impl Round {
         let mut found = HashMap::new();
         for id in ids {
             if !found.contains_key(id) {
-                let one = self.find_all(std::slice::from_ref(id)).await;
-                found.insert(id, one.map(|mut one| one.remove(id)));
+                let one = self.find_all(&Arc::from([id.clone()])).await;
+                found.insert(id, one.map(|one| one.into_iter().flatten().next()));
             }
         }
         ids.iter()
@@ -218,23 +245,19 @@ impl Round {
             .collect()
     }
 
-    async fn find_all(&self, ids: &[String]) -> Result<HashMap<String, Arc<Lead>>> {
-        let found = match &self.embedded {
-            Some(embedded) => {
-                let one = |id: &String| {
-                    let mut sql = Sql::new(DbBackend::Sqlite, SELECT_IN_FILE.as_str());
-                    sql.bind(self.company_id.as_str());
-                    sql.and_equals("l.id", id.as_str());
-                    sql
-                };
-                let statements: Vec<_> = ids.iter().map(one).collect();
-                let found = embedded.read(move |connection| select(connection, &statements));
-                found.await?
-            }
-            None => self.find_by_one_statement(ids).await?,
-        };
+    /// In the order of the ids.
+    async fn find_all(&self, ids: &Arc<[String]>) -> Result<Vec<Option<Arc<Lead>>>> {
+        if let Some(embedded) = &self.embedded {
+            let (company_id, ids) = (self.company_id.clone(), Arc::clone(ids));
+            let found =
+                embedded.read(move |connection| find_in_file(connection, &company_id, &ids));
+            let found = found.await?.into_iter();
+            return Ok(found.map(|lead| lead.map(Arc::new)).collect());
+        }
+        let found = self.find_by_one_statement(ids).await?;
         let by_id = |lead: Lead| (lead.id.clone(), Arc::new(lead));
-        Ok(found.into_iter().map(by_id).collect())
+        let found: HashMap<_, _> = found.into_iter().map(by_id).collect();
+        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
 
     async fn find_by_one_statement(&self, ids: &[String]) -> Result<Vec<Lead>> {
