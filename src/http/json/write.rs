@@ -447,7 +447,7 @@ fn write_timestamp(out: &mut Vec<u8>, bytes: &[u8]) -> Written {
     Ok(())
 }
 
-/// As chrono's `to_rfc3339_opts` does with `SecondsFormat::AutoSi`, in a third of the time: a page has hundreds of them.
+/// As chrono's `to_rfc3339_opts` does with `SecondsFormat::AutoSi`, in half of its instructions: a page has hundreds of them.
 fn write_date(out: &mut Vec<u8>, date: NaiveDateTime) {
     let mut text = *b"\"0000-00-00T00:00:00";
     text[1..5].copy_from_slice(&digits::<4>(date.year().cast_unsigned()));
