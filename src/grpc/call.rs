@@ -172,9 +172,10 @@ fn request_id_of(headers: &HeaderMap) -> Arc<str> {
     let given = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok());
     match given.filter(|id| is_well_formed(id)) {
         Some(id) => id.into(),
-        None => (&*Uuid::now_v7()
-            .hyphenated()
-            .encode_lower(&mut Uuid::encode_buffer()))
-            .into(),
+        None => {
+            let mut text = Uuid::encode_buffer();
+            let id = Uuid::now_v7().hyphenated().encode_lower(&mut text);
+            Arc::from(&*id)
+        }
     }
 }

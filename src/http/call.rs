@@ -211,7 +211,7 @@ pub fn options(allow: HeaderValue) -> Response {
 
 /// The error that headers or trailers tell of.
 fn error_in(headers: &HeaderMap) -> Option<Status> {
-    // The rest is read only of those.
+    // What else a status says is copied where it is read, which an OK is not worth.
     match Code::from_bytes(headers.get(Status::GRPC_STATUS)?.as_bytes()) {
         Code::Ok => None,
         _ => Status::from_header_map(headers),
